@@ -1,0 +1,50 @@
+# Theano 1.0.5 installs on Python 3.9 to 3.11 only. PYTHON=/path/to/python names one by hand.
+VENV := .venv
+BIN := $(VENV)/bin
+# Optional extras of pyproject.toml to install as well: make venv EXTRAS=cuda,sweep
+EXTRAS :=
+
+STAMP := $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
+
+.PHONY: help demo test lint format lock venv clean
+
+help:
+	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
+	@echo "make test     linters, type checker and tests"
+	@echo "make venv     the virtual environment alone (EXTRAS=cuda,sweep,tensorboard adds extras)"
+	@echo "make format   rewrite the sources in the project's format"
+	@echo "make lock     choose the exact versions in requirements.lock anew"
+	@echo "make clean    remove the virtual environment"
+
+demo: $(STAMP)
+	$(BIN)/python cifar10_random_labels.py --synthetic --width 0.125 --epochs 12 \
+	    --train-size 500 --lr-start 0.003 --results-dir results/demo --overwrite
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy engine datasets *.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock tools/make_venv.sh
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) "dev$(if $(EXTRAS),$(COMMA)$(EXTRAS))"
+	@touch $@
+
+lock: $(STAMP)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.9 --all-extras --no-annotate \
+	    --no-header --constraint tools/lock-constraints.txt --output-file requirements.lock \
+	    --upgrade pyproject.toml
+
+clean:
+	rm -rf $(VENV)
+
+COMMA := ,

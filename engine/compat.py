@@ -1,0 +1,148 @@
+"""Everything that stands between PyPI's Theano 1.0.5 and Lasagne 0.1 and a working import.
+
+`prepare()` has to run before Theano is imported; importing `engine` runs it. Each step names the
+change in the outside world that made it necessary.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib.metadata
+import os
+import shutil
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from engine import blas
+
+
+class SetupError(RuntimeError):
+    """The machine lacks something that cannot be replaced; the message says what to install."""
+
+
+def prepare() -> None:
+    """Make `import theano` work, quietly and fast, in this process.
+
+    Raises `SetupError` when no C++ compiler can be found.
+    """
+    if "theano" in sys.modules:
+        return
+    _restore_numpy_aliases()
+    _silence_what_no_user_can_act_on()
+    user_flags = _user_flags()
+    flags = _default_flags(user_flags)
+    if user_flags.get("cxx", "g++") and shutil.which(user_flags.get("cxx", "g++")) is None:
+        raise SetupError(
+            "no C++ compiler: Theano compiles its graphs with g++, which is not on the PATH "
+            "(Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++)"
+        )
+    given = os.environ.get("THEANO_FLAGS", "")
+    defaults = ",".join(f"{name}={value}" for name, value in flags.items())
+    # Of a flag given twice Theano takes the last, so what the user set wins.
+    os.environ["THEANO_FLAGS"] = f"{defaults},{given}" if given else defaults
+
+
+def _restore_numpy_aliases() -> None:
+    # numpy 1.24 removed the aliases of Python's own types; Theano 1.0.5 still says np.complex.
+    for name, builtin in {"bool": bool, "complex": complex, "object": object}.items():
+        if name not in vars(np):
+            setattr(np, name, builtin)
+
+
+def _silence_what_no_user_can_act_on() -> None:
+    # Theano's sources have regular expressions and comparisons that later Pythons warn about,
+    # and it imports the deprecated numpy.distutils and distutils.
+    for category in (SyntaxWarning, DeprecationWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"(theano|lasagne)\b")
+    warnings.filterwarnings("ignore", message=".*numpy.distutils.*", category=DeprecationWarning)
+
+
+def _user_flags() -> dict[str, str]:
+    """What the user has set in THEANO_FLAGS or in a .theanorc file, by Theano's own flag names."""
+    flags: dict[str, str] = {}
+    files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read([os.path.expanduser(name) for name in files])
+    for section in parser.sections():
+        for key, value in parser.items(section):
+            flags[key if section == "global" else f"{section}.{key}"] = value
+    for item in os.environ.get("THEANO_FLAGS", "").split(","):
+        key, equals, value = item.partition("=")
+        if equals:
+            flags[key.strip()] = value.strip()
+    return flags
+
+
+def _default_flags(user_flags: dict[str, str]) -> dict[str, str]:
+    flags = {"floatX": "float32", "openmp": "True", "device": "cpu"}
+    # Without an explicit blas.ldflags Theano asks numpy.distutils.__config__.blas_opt_info, which
+    # numpy 1.22 and later no longer has.
+    if "blas.ldflags" not in user_flags:
+        library = blas.load()
+        flags.update(library.theano_flags)
+        own_compiler_flags = user_flags.get("gcc.cxxflags")
+        if own_compiler_flags and "gcc.cxxflags" in library.theano_flags:
+            # The user's flags replace ours, so the renamed BLAS symbols have to travel with them.
+            merged = f"{library.theano_flags['gcc.cxxflags']} {own_compiler_flags}"
+            _replace_environment_flag("gcc.cxxflags", merged)
+    if "base_compiledir" not in user_flags and not _writable(Path.home() / ".theano"):
+        flags["base_compiledir"] = str(Path(tempfile.gettempdir()) / f"theano-{os.getuid()}")
+    # A key that the user set in .theanorc is left to that file.
+    return {k: v for k, v in flags.items() if k not in user_flags}
+
+
+def _replace_environment_flag(name: str, value: str) -> None:
+    kept = [
+        item
+        for item in os.environ.get("THEANO_FLAGS", "").split(",")
+        if item and item.partition("=")[0].strip() != name
+    ]
+    os.environ["THEANO_FLAGS"] = ",".join([*kept, f"{name}={value}"])
+
+
+def _writable(folder: Path) -> bool:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+@contextmanager
+def lasagne_imports() -> Iterator[None]:
+    """Within this context Lasagne 0.1 can be imported.
+
+    It wants `theano.tensor.signal.downsample`, which Theano 1.0 renamed to `pool` and gave other
+    argument names, and asks `pkg_resources`, gone from setuptools 81, for its own version number.
+    """
+    name = "theano.tensor.signal.downsample"
+    if name not in sys.modules:
+        import theano.tensor.signal
+
+        module = types.ModuleType(name)
+        module.max_pool_2d = _max_pool_2d  # type: ignore[attr-defined]
+        sys.modules[name] = module
+        theano.tensor.signal.downsample = module
+    known = sys.modules.get("pkg_resources")
+    if known is None:
+        stand_in = types.ModuleType("pkg_resources")
+        stand_in.get_distribution = importlib.metadata.distribution  # type: ignore[attr-defined]
+        sys.modules["pkg_resources"] = stand_in
+    try:
+        yield
+    finally:
+        if known is None:
+            sys.modules.pop("pkg_resources", None)
+
+
+def _max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
+    from theano.tensor.signal.pool import pool_2d
+
+    return pool_2d(
+        input, ws=ds, ignore_border=ignore_border, stride=st, pad=padding, mode=mode
+    )
