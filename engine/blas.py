@@ -49,9 +49,7 @@ def load() -> Blas:
         return Blas("none", {"blas.ldflags": ""})
     renamed = " ".join(f"-D{symbol}={_PREFIX}{symbol}" for symbol in _SYMBOLS)
     # CorrMM controls the library's threads only if it reads "openblas" in the link flags.
-    return Blas(
-        "openblas", {"blas.ldflags": "-lm -DBLAS_is_openblas", "gcc.cxxflags": renamed}
-    )
+    return Blas("openblas", {"blas.ldflags": "-lm -DBLAS_is_openblas", "gcc.cxxflags": renamed})
 
 
 def _choose_core_type() -> None:

@@ -143,6 +143,4 @@ def lasagne_imports() -> Iterator[None]:
 def _max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
     from theano.tensor.signal.pool import pool_2d
 
-    return pool_2d(
-        input, ws=ds, ignore_border=ignore_border, stride=st, pad=padding, mode=mode
-    )
+    return pool_2d(input, ws=ds, ignore_border=ignore_border, stride=st, pad=padding, mode=mode)

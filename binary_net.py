@@ -1,0 +1,335 @@
+"""Binarized networks for Theano and Lasagne: layers, straight-through gradients, training loop.
+
+The names, arguments and defaults are those of BinaryNet (Courbariaux et al., arXiv 1602.02830) as
+the memorisation experiments used them in 2017. Importing this module is all that `import theano`
+and `import lasagne` need to work on a current Python.
+
+    import binary_net
+    import lasagne
+    import theano
+
+    network = lasagne.layers.InputLayer((None, 3, 32, 32), input_var)
+    network = binary_net.Conv2DLayer(network, 128, 3, pad=1, stochastic=False,
+                                     nonlinearity=lasagne.nonlinearities.identity)
+    network = binary_net.BatchNormLayer(network)
+    network = lasagne.layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+
+import engine
+
+with engine.compat.lasagne_imports():
+    import lasagne
+
+import theano
+import theano.tensor as T
+from theano.sandbox.rng_mrg import MRG_RandomStreams
+
+import engine.rewrites
+from engine.ops.rounding import round3
+from training import DivergenceError, evaluate, train
+
+__all__ = [
+    "BatchNormLayer",
+    "Conv2DLayer",
+    "DenseLayer",
+    "DivergenceError",
+    "binarization",
+    "binary_sigmoid_unit",
+    "binary_tanh_unit",
+    "clipping_scaling",
+    "compute_grads",
+    "evaluate",
+    "hard_sigmoid",
+    "train",
+]
+
+
+def hard_sigmoid(x):
+    """`clip((x + 1) / 2, 0, 1)`: BinaryNet's piecewise linear sigmoid (arXiv 1602.02830, eq. 3)."""
+    return T.clip((x + 1.0) / 2.0, 0, 1)
+
+
+def binary_tanh_unit(x):
+    """+1 where x >= 0, else -1; the gradient passes where |x| <= 1 (arXiv 1602.02830, eq. 4).
+
+    Forward: `2 * round3(hard_sigmoid(x)) - 1`. Backward: `dL/dx = dL/dy * (|x| <= 1)`.
+    """
+    return 2.0 * round3(hard_sigmoid(x)) - 1.0
+
+
+def binary_sigmoid_unit(x):
+    """1 where x >= 0, else 0; the gradient passes, halved, where |x| <= 1.
+
+    Forward: `round3(hard_sigmoid(x))`. Backward: `dL/dx = dL/dy / 2 * (|x| <= 1)`.
+    """
+    return round3(hard_sigmoid(x))
+
+
+def binarization(W, H, binary=True, deterministic=False, stochastic=False, srng=None):
+    """The weights that a layer computes with: `W`'s shape and dtype, values -H and +H.
+
+    Deterministic: +H where `W > 0`, else -H (rounding half to even sends W = 0 to -H, as in the
+    original). Stochastic: +H with probability `hard_sigmoid(W / H)`, drawn from `srng`
+    (arXiv 1602.02830, eq. 1 and 2). With `binary=False`, or where a stochastic layer is asked for a
+    deterministic output, the real-valued `W` itself.
+    """
+    if not binary or (deterministic and stochastic):
+        return W
+    probability = hard_sigmoid(W / H)
+    if stochastic:
+        positive = srng.binomial(n=1, p=probability, size=T.shape(probability))
+        positive = T.cast(positive, theano.config.floatX)
+    else:
+        positive = T.round(probability, mode="half_to_even")
+    return T.cast(T.switch(positive, H, -H), theano.config.floatX)
+
+
+class _BinarizedWeights:
+    """What the binarized dense and convolutional layers share: options, parameter, binarization.
+
+    The real-valued parameter `W` is uniform in (-H, H) at the start and carries the single tag
+    `binary`, so that it is not among a network's `trainable` parameters: its update goes through
+    `compute_grads` and `clipping_scaling`.
+    """
+
+    def _set_options(self, binary, stochastic, H, W_LR_scale, fan_in, fan_out):
+        """Set `binary`, `stochastic`, `H` and `W_LR_scale`; "Glorot" stands for Glorot's bound."""
+        glorot = np.float32(np.sqrt(1.5 / (fan_in + fan_out)))
+        self.binary = binary
+        self.stochastic = stochastic
+        self.H = glorot if H == "Glorot" else H
+        self.W_LR_scale = np.float32(1.0 / glorot) if W_LR_scale == "Glorot" else W_LR_scale
+        self._srng = MRG_RandomStreams(lasagne.random.get_rng().randint(1, 2147462579))
+
+    def _initial_weights(self, keywords):
+        if self.binary:
+            keywords["W"] = lasagne.init.Uniform((-self.H, self.H))
+        return keywords
+
+    def _tag_weights(self):
+        if self.binary:
+            self.params[self.W] = {"binary"}
+
+    def _binarized(self, deterministic):
+        self.Wb = binarization(
+            self.W, self.H, self.binary, deterministic, self.stochastic, self._srng
+        )
+        # compute_grads finds the binarized weights of a loss by this mark, whichever output of the
+        # network the loss was built on.
+        self.Wb.tag.binarization_of = self.W
+        return self.Wb
+
+
+class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
+    """A dense layer with weights -H and +H: `nonlinearity(input . Wb + b)`.
+
+    Input (batch, ...), output (batch, num_units), both float. `W_LR_scale` multiplies the steps of
+    `W` (see `clipping_scaling`); "Glorot" is `1 / sqrt(1.5 / (inputs + units))`. Other arguments:
+    `lasagne.layers.DenseLayer`.
+    """
+
+    def __init__(
+        self,
+        incoming,
+        num_units,
+        binary=True,
+        stochastic=True,
+        H=1.0,
+        W_LR_scale="Glorot",
+        **kwargs,
+    ):
+        shape = getattr(incoming, "output_shape", incoming)
+        inputs = int(np.prod(shape[1:]))
+        self._set_options(binary, stochastic, H, W_LR_scale, inputs, num_units)
+        super().__init__(incoming, num_units, **self._initial_weights(kwargs))
+        self._tag_weights()
+
+    def get_output_for(self, input, deterministic=False, **kwargs):
+        if input.ndim > 2:
+            input = input.flatten(2)
+        activation = T.dot(input, self._binarized(deterministic))
+        if self.b is not None:
+            activation = activation + self.b.dimshuffle("x", 0)
+        return self.nonlinearity(activation)
+
+
+class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
+    """A convolution with filters -H and +H: `nonlinearity(input * Wb + b)`, flipped filters.
+
+    Input (batch, channels, rows, columns), output (batch, num_filters, rows, columns), both float.
+    "Glorot" counts a filter's area into fan-in and fan-out. Other arguments:
+    `lasagne.layers.Conv2DLayer`. Lasagne 0.1 pads by copying the input; here Theano's own
+    convolution is given the padding, wherever it knows that padding.
+    """
+
+    def __init__(
+        self,
+        incoming,
+        num_filters,
+        filter_size,
+        binary=True,
+        stochastic=True,
+        H=1.0,
+        W_LR_scale="Glorot",
+        **kwargs,
+    ):
+        shape = getattr(incoming, "output_shape", incoming)
+        area = int(np.prod(lasagne.utils.as_tuple(filter_size, 2)))
+        self._set_options(
+            binary, stochastic, H, W_LR_scale, int(shape[1]) * area, num_filters * area
+        )
+        super().__init__(incoming, num_filters, filter_size, **self._initial_weights(kwargs))
+        self._tag_weights()
+
+    def get_output_for(self, input, deterministic=False, **kwargs):
+        Wb = self._binarized(deterministic)
+        odd = all(size % 2 for size in self.filter_size)
+        if self.convolution is not T.nnet.conv2d or (self.pad == "same" and not odd):
+            return self._lasagne_output_for(input, Wb, **kwargs)
+        activation = T.nnet.conv2d(
+            input,
+            Wb,
+            input_shape=self.input_shape,
+            filter_shape=self.get_W_shape(),
+            border_mode="half" if self.pad == "same" else self.pad,
+            subsample=self.stride,
+        )
+        if self.b is None:
+            return self.nonlinearity(activation)
+        bias = self.b if self.untie_biases else self.b.dimshuffle(0, "x", "x")
+        return self.nonlinearity(activation + bias.dimshuffle("x", 0, 1, 2))
+
+    def _lasagne_output_for(self, input, Wb, **kwargs):
+        W, self.W = self.W, Wb
+        try:
+            return super().get_output_for(input, **kwargs)
+        finally:
+            self.W = W
+
+
+class BatchNormLayer(lasagne.layers.Layer):
+    """Batch normalisation: `(x - mean) * (gamma * inv_std) + beta` (Ioffe and Szegedy, 1502.03167).
+
+    Semantics and parameter order (beta, gamma, mean, inv_std) are those of Lasagne 0.2's layer,
+    which Lasagne 0.1 lacks: statistics over all axes but the second, `inv_std = 1 / sqrt(variance +
+    epsilon)` with the biased variance. Training normalises with the batch's statistics and moves
+    the stored ones towards them, `stored <- (1 - alpha) * stored + alpha * batch`, as a default
+    update of the compiled function; a deterministic output uses the stored ones.
+    `batch_norm_use_averages` and `batch_norm_update_averages`, given to `get_output`, override
+    either.
+    """
+
+    def __init__(
+        self,
+        incoming,
+        axes="auto",
+        epsilon=1e-4,
+        alpha=0.1,
+        beta=lasagne.init.Constant(0),  # noqa: B008 - immutable, as everywhere in Lasagne
+        gamma=lasagne.init.Constant(1),  # noqa: B008
+        mean=lasagne.init.Constant(0),  # noqa: B008
+        inv_std=lasagne.init.Constant(1),  # noqa: B008
+        **kwargs,
+    ):
+        super().__init__(incoming, **kwargs)
+        dimensions = len(self.input_shape)
+        if axes == "auto":
+            axes = (0, *range(2, dimensions))
+        self.axes = (axes,) if isinstance(axes, int) else tuple(axes)
+        self.epsilon = epsilon
+        self.alpha = alpha
+        shape = [n for axis, n in enumerate(self.input_shape) if axis not in self.axes]
+        if None in shape:
+            raise ValueError("BatchNormLayer needs a fixed size along every axis it keeps")
+        self.beta = self.gamma = None
+        if beta is not None:
+            self.beta = self.add_param(beta, shape, "beta", regularizable=False)
+        if gamma is not None:
+            self.gamma = self.add_param(gamma, shape, "gamma")
+        self.mean = self.add_param(mean, shape, "mean", trainable=False, regularizable=False)
+        self.inv_std = self.add_param(
+            inv_std, shape, "inv_std", trainable=False, regularizable=False
+        )
+
+    def get_output_for(
+        self,
+        input,
+        deterministic=False,
+        batch_norm_use_averages=None,
+        batch_norm_update_averages=None,
+        **kwargs,
+    ):
+        use_averages = deterministic if batch_norm_use_averages is None else batch_norm_use_averages
+        update_averages = (
+            not deterministic if batch_norm_update_averages is None else batch_norm_update_averages
+        )
+        batch_mean = batch_inv_std = None
+        if update_averages or not use_averages:
+            batch_mean = input.mean(self.axes)
+            batch_inv_std = T.inv(T.sqrt(input.var(self.axes) + self.epsilon))
+        mean = self.mean if use_averages else batch_mean
+        inv_std = self.inv_std if use_averages else batch_inv_std
+        if update_averages:
+            mean = mean + 0 * self._moved(self.mean, batch_mean)
+            inv_std = inv_std + 0 * self._moved(self.inv_std, batch_inv_std)
+        kept = iter(range(len(self.input_shape) - len(self.axes)))
+        pattern = ["x" if axis in self.axes else next(kept) for axis in range(input.ndim)]
+        scale = inv_std if self.gamma is None else self.gamma * inv_std
+        output = (input - mean.dimshuffle(pattern)) * scale.dimshuffle(pattern)
+        return output if self.beta is None else output + self.beta.dimshuffle(pattern)
+
+    def _moved(self, average, batch_value):
+        """A second variable on `average`'s storage, whose default update moves it.
+
+        Only functions whose graph holds this variable move the average; those built on the
+        parameter itself, or on another output of the network, leave it alone.
+        """
+        moving = theano.clone(average, share_inputs=False)
+        moving.default_update = (1 - self.alpha) * moving + self.alpha * batch_value
+        return moving
+
+
+def compute_grads(loss, network):
+    """The straight-through gradients of `loss` for every binary weight of `network`.
+
+    A list in the order of `get_all_params(network, binary=True)`, of the parameters' shapes: the
+    gradient with respect to the binarized weights that `loss` was computed with, plus that through
+    any direct use of the real-valued weights (a weight penalty, say).
+    """
+    binarized: dict = {}
+    for variable in theano.gof.graph.ancestors([loss]):
+        weights = getattr(variable.tag, "binarization_of", None)
+        if weights is not None:
+            binarized.setdefault(weights, []).append(variable)
+    parameters = lasagne.layers.get_all_params(network, binary=True)
+    missing = [W for W in parameters if W not in binarized]
+    if missing:
+        raise ValueError(f"the loss does not depend on the weights {missing} of this network")
+    uses = [(W, Wb) for W in parameters for Wb in binarized[W] if Wb is not W]
+    wrt = [*parameters, *(Wb for _, Wb in uses)]
+    gradients = theano.grad(
+        loss, wrt, consider_constant=[Wb for _, Wb in uses], disconnected_inputs="ignore"
+    )
+    totals = dict(zip(parameters, gradients))
+    for (W, _), gradient in zip(uses, gradients[len(parameters) :]):
+        totals[W] = totals[W] + gradient
+    return [totals[W] for W in parameters]
+
+
+def clipping_scaling(updates, network):
+    """`updates` with every binary weight's step scaled and its value kept in [-H, H].
+
+    `W <- clip(W + W_LR_scale * (updated W - W), -H, H)`, the layer's own `W_LR_scale` and `H`.
+    """
+    updates = OrderedDict(updates)
+    for layer in lasagne.layers.get_all_layers(network):
+        for W in layer.get_params(binary=True):
+            step = layer.W_LR_scale * (updates[W] - W)
+            updates[W] = T.clip(W + step, -layer.H, layer.H)
+    return updates

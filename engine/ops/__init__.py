@@ -1,0 +1,1 @@
+"""Theano Ops of the project's own; each file holds one family."""

@@ -1,0 +1,54 @@
+"""Files that are either whole or not there: written aside, flushed, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+
+@contextmanager
+def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
+    """Open a temporary file beside `path` that takes its place when the block ends well.
+
+    After an error, or a crash at any moment, `path` is what it was before.
+    """
+    path = Path(path)
+    encoding = None if "b" in mode else "utf-8"
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, mode, encoding=encoding) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files that their owner alone can read.
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def save_arrays(path: str | os.PathLike, *arrays: np.ndarray, **named: np.ndarray) -> None:
+    """`numpy.savez` to `path`, whole or not at all."""
+    with replacing(path) as stream:
+        np.savez(stream, *arrays, **named)
+
+
+def save_json(path: str | os.PathLike, value: Any) -> None:
+    """`value` as indented JSON in `path`, whole or not at all."""
+    with replacing(path, "w") as stream:
+        json.dump(value, stream, indent=2, sort_keys=False)
+        stream.write("\n")
