@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 import files
+from errors import UserError
 
 
-class DivergenceError(FloatingPointError):
+class DivergenceError(UserError, FloatingPointError):
     """The training loss became NaN or infinite; the message names epoch and batch."""
 
 
@@ -49,7 +50,7 @@ def _share(flags: np.ndarray) -> float:
 
 
 class Observer:
-    """What `train` tells of its course; each method does nothing until a subclass says otherwise."""
+    """What `train` tells of its course; methods that a subclass leaves out do nothing."""
 
     def epoch_begins(self, epoch: int, learning_rate: float, images: int) -> None:
         """Before the first batch of `epoch` (counted from 1), which will train on `images`."""
@@ -149,7 +150,7 @@ def train(
     """
     observer = observer or Observer()
     rows = [dict(row) for row in history]
-    n_classes = 1 + max((int(class_numbers(y).max(initial=0)) for y in (y_train, y_val, y_test)))
+    n_classes = 1 + max(int(class_numbers(y).max(initial=0)) for y in (y_train, y_val, y_test))
     sets = {"training": (X_train, y_train), "validation": (X_val, y_val), "test": (X_test, y_test)}
     for epoch in range(len(rows), num_epochs):
         learning_rate = LR_start * LR_decay**epoch

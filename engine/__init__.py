@@ -1,7 +1,8 @@
 """What executes Theano's graphs: binary kernels for the CPU and PyTorch for the GPU.
 
-Importing this package prepares the process for Theano (see `engine.compat`), so it has to be imported
-before `theano` is. It knows nothing of Lasagne: its Ops and rewrites work on any Theano graph.
+Importing this package prepares the process for Theano (see `engine.compat`), so it has to be
+imported before `theano` is. It knows nothing of Lasagne: its Ops and rewrites
+work on any Theano graph.
 """
 
 from engine import compat

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from engine import blas
+from errors import UserError
 
 
-class SetupError(RuntimeError):
+class SetupError(UserError, RuntimeError):
     """The machine lacks something that cannot be replaced; the message says what to install."""
 
 

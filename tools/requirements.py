@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def read_list(text: str, name: str) -> list[str]:
-    """The strings of the TOML array `name`; enough for pyproject.toml on Pythons without tomllib."""
+    """The strings of the TOML array `name`, read without tomllib, which Python 3.11 brought."""
     found = re.search(rf"^{re.escape(name)} = \[(.*?)\]", text, re.MULTILINE | re.DOTALL)
     if found is None:
         raise SystemExit(f"pyproject.toml names no list {name!r}")

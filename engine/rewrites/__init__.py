@@ -1,1 +1,1 @@
-"""Graph rewrites that put the project's own Ops in place of Theano's; each file holds one family."""
+"""Rewrites that put the project's own Ops in place of Theano's; each file holds one family."""
