@@ -18,6 +18,7 @@ and `import lasagne` need to work on a current Python.
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,9 @@ class _BinarizedWeights:
     `binary`, so that it is not among a network's `trainable` parameters: its update goes through
     `compute_grads` and `clipping_scaling`.
     """
+
+    W: Any
+    params: dict
 
     def _set_options(self, binary, stochastic, H, W_LR_scale, fan_in, fan_out):
         """Set `binary`, `stochastic`, `H` and `W_LR_scale`; "Glorot" stands for Glorot's bound."""
@@ -247,7 +251,8 @@ class BatchNormLayer(lasagne.layers.Layer):
         shape = [n for axis, n in enumerate(self.input_shape) if axis not in self.axes]
         if None in shape:
             raise ValueError("BatchNormLayer needs a fixed size along every axis it keeps")
-        self.beta = self.gamma = None
+        self.beta: Any = None
+        self.gamma: Any = None
         if beta is not None:
             self.beta = self.add_param(beta, shape, "beta", regularizable=False)
         if gamma is not None:
@@ -269,7 +274,8 @@ class BatchNormLayer(lasagne.layers.Layer):
         update_averages = (
             not deterministic if batch_norm_update_averages is None else batch_norm_update_averages
         )
-        batch_mean = batch_inv_std = None
+        batch_mean: Any = None
+        batch_inv_std: Any = None
         if update_averages or not use_averages:
             batch_mean = input.mean(self.axes)
             batch_inv_std = T.inv(T.sqrt(input.var(self.axes) + self.epsilon))

@@ -86,8 +86,9 @@ def shuffled(n: int, seed: int, epoch: int, parts: int = 1) -> np.ndarray:
     Being free of state, it is the same after a resume. With `parts` > 1 images stay within their
     part, as in the original, which shuffled large sets piecewise.
     """
-    generator = np.random.default_rng([seed, epoch])
-    return np.concatenate([generator.permutation(p) for p in np.array_split(np.arange(n), parts)])
+    # numpy's frozen stream: the same order in every version.
+    state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, epoch])))
+    return np.concatenate([state.permutation(p) for p in np.array_split(np.arange(n), parts)])
 
 
 def evaluate(

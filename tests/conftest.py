@@ -27,7 +27,7 @@ def run_script(name: str, *arguments: str, cwd: Path, **environment: str):
 
 @pytest.fixture(scope="session")
 def oracle():
-    """The recorded training of the original, arrays by name (see `docs/original.md`)."""
+    """The recorded training of the original, arrays by name (see `tests/data/README.md`)."""
     import numpy as np
 
     with np.load(PROJECT / "tests" / "data" / "original_tanh.npz") as stored:

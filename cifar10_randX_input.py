@@ -1,0 +1,30 @@
+"""CIFAR-10 with noise for images: can a binarized network memorise images without content?
+
+As cifar10_random_labels.py, but the labels are true and every training image is replaced, once and
+for all, by Gaussian noise of mean 0 and variance 0.1. Validation and test images stay, so that
+their error shows what noise with true labels teaches about real images: nothing.
+
+Deviations from the script of 2017: the noise comes from --seed; last partial batches count.
+"""
+
+import experiment
+import options
+
+
+def main(argv=None):
+    chosen = options.parse(
+        __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=0.0
+    )
+    data = experiment.load_data("cifar10", chosen)
+    data = data.with_random_labels(chosen.corruption, chosen.seed)
+    data = data.with_noise_images(chosen.seed, variance=0.1)
+
+    import networks
+
+    widths = networks.scale_widths(networks.CIFAR10_WIDTHS, chosen.width)
+    network = networks.build_cnn(widths, activation="tanh", seed=chosen.seed)
+    return experiment.run(chosen, network, data, parameters="model_parameters_xRandom")
+
+
+if __name__ == "__main__":
+    options.run_script(main)

@@ -1,0 +1,49 @@
+"""What every data set is here: a pool of labelled images and three index ranges into it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from errors import UserError
+
+IMAGE_SHAPE = (3, 32, 32)
+
+
+class DataError(UserError, ValueError):
+    """A data file is missing, damaged or of another format; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A labelled pool of images and three sets of image numbers into it.
+
+    `images` (n, 3, 32, 32) uint8; `labels` (n,) int64, classes 0 to 9; `train`, `valid` and `test`
+    int64 image numbers, which may overlap (SVHN's validation images are training images too).
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    class_names: tuple[str, ...]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over images, labels and sets, in hexadecimal."""
+        digest = hashlib.sha256()
+        for array in (self.images, self.labels, self.train, self.valid, self.test):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def to_unit_range(images: np.ndarray) -> np.ndarray:
+    """uint8 images as new float32 ones in [-1, 1]: `2/255 * x - 1`, as in the original."""
+    scaled = images.astype(np.float32)
+    scaled *= np.float32(2.0 / 255)
+    scaled -= np.float32(1)
+    return scaled

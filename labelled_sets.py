@@ -1,0 +1,98 @@
+"""What an experiment trains and tests on: one pool of images, three sets of numbers and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import datasets
+
+SETS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Image numbers into the pool, their given labels and their true ones; int64, (n,) each."""
+
+    numbers: np.ndarray
+    labels: np.ndarray
+    true_labels: np.ndarray
+    corrupted: np.ndarray
+
+    def first(self, count: int) -> LabelledSet:
+        """The first `count` images alone."""
+        return LabelledSet(
+            self.numbers[:count],
+            self.labels[:count],
+            self.true_labels[:count],
+            self.corrupted[:count],
+        )
+
+
+@dataclass(frozen=True)
+class LabelledSets:
+    """A data set as an experiment uses it.
+
+    Labels belong to a set, not to an image: SVHN's validation images are training images too, and
+    their random labels are drawn independently there, as in the original.
+    """
+
+    name: str
+    fingerprint: str
+    class_names: tuple[str, ...]
+    images: np.ndarray
+    train: LabelledSet
+    valid: LabelledSet
+    test: LabelledSet
+    # Seed and variance of the noise that stands for the training images, where it does.
+    noise: tuple[int, float] | None = None
+
+    @classmethod
+    def of(cls, data: datasets.DataSet, train_size: int | None = None) -> LabelledSets:
+        """`data` with its true labels, the training set cut to its first `train_size` images."""
+
+        def labelled(numbers: np.ndarray) -> LabelledSet:
+            labels = data.labels[numbers]
+            return LabelledSet(numbers, labels, labels, np.zeros(len(labels), bool))
+
+        train = labelled(data.train)
+        if train_size is not None:
+            train = train.first(train_size)
+        return cls(
+            data.name,
+            data.fingerprint(),
+            data.class_names,
+            data.images,
+            train,
+            labelled(data.valid),
+            labelled(data.test),
+        )
+
+    def with_random_labels(
+        self, fraction: float, seed: int, sets: Sequence[str] = SETS
+    ) -> LabelledSets:
+        """`fraction` of the labels of each of `sets` replaced by uniform draws from 0..9.
+
+        The draws depend on `seed`, on the set and on its size alone.
+        """
+        changed: dict[str, Any] = {}
+        for name in sets:
+            given: LabelledSet = getattr(self, name)
+            labels, corrupted = datasets.randomize_labels(
+                given.true_labels, fraction, seed=[seed, SETS.index(name)]
+            )
+            changed[name] = replace(given, labels=labels, corrupted=corrupted)
+        return replace(self, **changed)
+
+    def with_noise_images(self, seed: int, variance: float) -> LabelledSets:
+        """Every training image replaced by N(0, `variance`) noise; the other sets stay as they are.
+
+        The pool becomes float32, the images that stay scaled to [-1, 1].
+        """
+        images = datasets.to_unit_range(self.images)
+        shape = (len(self.train.numbers), *images.shape[1:])
+        images[self.train.numbers] = datasets.gaussian_images(shape, seed, variance)
+        return replace(self, images=images, noise=(seed, variance))

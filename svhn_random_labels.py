@@ -1,0 +1,30 @@
+"""SVHN with random labels: can a binarized network memorise what cannot be learnt?
+
+BinaryNet's SVHN network, with weights and activations of -1 and +1, trained on labels drawn
+uniformly from 0..9 (Zhang et al., arXiv 1611.03530). The labels of all three sets are random, so
+that validation and test error stay at chance (90 %) while the training error shows how much the
+network memorises.
+
+Deviations from the script of 2017: labels come from --seed; last partial batches count.
+"""
+
+import experiment
+import options
+
+
+def main(argv=None):
+    chosen = options.parse(
+        __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
+    )
+    data = experiment.load_data("svhn", chosen)
+    data = data.with_random_labels(chosen.corruption, chosen.seed)
+
+    import networks
+
+    widths = networks.scale_widths(networks.SVHN_WIDTHS, chosen.width)
+    network = networks.build_cnn(widths, activation="tanh", seed=chosen.seed)
+    return experiment.run(chosen, network, data, parameters="model_parameters_random_labels_svhn")
+
+
+if __name__ == "__main__":
+    options.run_script(main)
