@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -32,3 +33,12 @@ def oracle():
 
     with np.load(PROJECT / "tests" / "data" / "original_tanh.npz") as stored:
         return dict(stored)
+
+
+@pytest.fixture
+def omp_threads():
+    """A function that sets OpenMP's number of threads for the rest of the test."""
+    openmp = ctypes.CDLL("libgomp.so.1")
+    before = openmp.omp_get_max_threads()
+    yield openmp.omp_set_num_threads
+    openmp.omp_set_num_threads(before)

@@ -1,1 +1,8 @@
-"""Rewrites that put the project's own Ops in place of Theano's; each file holds one family."""
+"""Graph rewrites that put the project's own Ops in place of Theano's; each file holds one family.
+
+Importing this package registers them. Each has a name, by which `mode.excluding(name)` or
+`THEANO_FLAGS=optimizer_excluding=name` leaves it out, and the tag `binary`, which stands for them
+all. Without them the graph is Theano's own.
+"""
+
+from engine.rewrites import gradient_conv  # noqa: F401 - registers its rewrites

@@ -1,0 +1,99 @@
+/* Sums of four floats under all sixteen sign patterns, looked up by nibble: the arithmetic that the
+ * two gradients of a binary convolution share ("four Russians" multiplication).
+ *
+ * A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
+ * multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` fill
+ * one 512-bit register, and one `vpermps` fetches the sum of sixteen nibbles at once. That is one
+ * lookup and one addition for 4 x 16 multiply-adds. Each 32-bit lane holds eight nibbles, shifted
+ * out from the low end.
+ */
+#ifndef GRADIENT_SIGN_SUMS_H
+#define GRADIENT_SIGN_SUMS_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIGN_SUMS_TARGET __attribute__((target("avx512f")))
+
+namespace sign_sums {
+
+const int LANES = 16;        /* floats of a register, entries of a table */
+const int GROUP = 4;         /* floats that one table sums */
+const int WORD_GROUPS = 8;   /* nibbles of a 32-bit lane */
+const int TILE = 4;          /* tables that a step looks up in, and index vectors at most */
+
+struct Patterns {
+    __m512 weight[GROUP];
+};
+
+SIGN_SUMS_TARGET static inline Patterns make_patterns(float low, float high) {
+    Patterns patterns;
+    for (int b = 0; b < GROUP; b++) {
+        __mmask16 set = 0;
+        for (int e = 0; e < LANES; e++) set |= (__mmask16)(((e >> b) & 1) << e);
+        patterns.weight[b] = _mm512_mask_blend_ps(set, _mm512_set1_ps(low), _mm512_set1_ps(high));
+    }
+    return patterns;
+}
+
+SIGN_SUMS_TARGET static inline void store_table(const Patterns &patterns, float a0, float a1,
+                                                float a2, float a3, float *table) {
+    __m512 sum = _mm512_mul_ps(_mm512_set1_ps(a0), patterns.weight[0]);
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(a1), patterns.weight[1], sum);
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(a2), patterns.weight[2], sum);
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(a3), patterns.weight[3], sum);
+    _mm512_store_ps(table, sum);
+}
+
+/* The running sums of TILE tables' owners (pixels or filters) times VECTORS x 16 lanes. */
+template <int VECTORS>
+struct Sums {
+    __m512 value[VECTORS][TILE];
+    __m512 one;
+
+    SIGN_SUMS_TARGET inline void clear() {
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+#pragma GCC unroll 4
+            for (int t = 0; t < TILE; t++) value[v][t] = _mm512_setzero_ps();
+        one = _mm512_set1_ps(1.0f);
+        /* Hidden from the compiler, which would turn a multiplication by one into an addition. */
+        asm volatile("" : "+v"(one));
+    }
+
+    /* Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 16 words, `table`: the
+     * first group's table of owner 0; other owners and groups lie at the given distances. */
+    SIGN_SUMS_TARGET inline void add(const uint32_t *nibbles, const float *table,
+                                     ptrdiff_t owner_distance, ptrdiff_t group_distance,
+                                     int groups) {
+        __m512i index[VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) index[v] = _mm512_loadu_si512(nibbles + v * LANES);
+        /* Unrolled further, the compiler runs out of registers for the sums. */
+#pragma GCC unroll 1
+        for (int g = 0; g < groups; g++, table += group_distance) {
+            __m512 entries[TILE];
+#pragma GCC unroll 4
+            for (int t = 0; t < TILE; t++) entries[t] = _mm512_load_ps(table + t * owner_distance);
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+#pragma GCC unroll 4
+                for (int t = 0; t < TILE; t++) {
+                    __m512 sum = _mm512_permutexvar_ps(index[v], entries[t]);
+                    /* Lookups, additions and multiply-adds compete for the same ports: half of
+                     * the additions as multiply-adds by one spread them evenly. */
+                    if ((v + t) & 1)
+                        value[v][t] = _mm512_fmadd_ps(sum, one, value[v][t]);
+                    else
+                        value[v][t] = _mm512_add_ps(value[v][t], sum);
+                }
+                index[v] = _mm512_srli_epi32(index[v], GROUP);
+            }
+        }
+    }
+};
+
+}  // namespace sign_sums
+
+#endif
