@@ -86,6 +86,7 @@ def run(
     """
     import networks
 
+    mode = execution_mode(options.device)
     folder = _new_run_folder(Path(options.results_dir) / options.experiment, options.overwrite)
     record = describe_run(options, network, data, parameters)
     files.save_json(folder / RUN_FILE, record)
@@ -98,7 +99,7 @@ def run(
             data.images,
             penalty=penalty,
             testing=testing or networks.DETERMINISTIC,
-            mode=execution_mode(options.device),
+            mode=mode,
         )
     with report:
         history = training.train(
