@@ -1,0 +1,123 @@
+"""Matrix products and convolutions of a stated precision.
+
+PyTorch chooses between float32 and TF32 by switches of the whole process. These functions state it
+call by call: TF32 rounds the operands to ten bits of mantissa and sums in float32, so that it is
+exact for products of +1, -1 and 0 (any sum below 2**24), and fast on tensor cores. All are
+deterministic: cuDNN chooses by rule among its repeatable algorithms, so that a run can be repeated
+and resumed exactly. Being custom operators they are left as they are by `torch.compile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def _precision(tf32: bool) -> Iterator[None]:
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark
+    cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = (
+        *(tf32, tf32),
+        *(True, False),
+    )
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32, cudnn.deterministic, cudnn.benchmark = before
+
+
+@torch.library.custom_op("binarized::matmul", mutates_args=())
+def matmul(a: torch.Tensor, b: torch.Tensor, tf32: bool) -> torch.Tensor:
+    """`a @ b` for matrices and vectors of one dtype."""
+    with _precision(tf32):
+        return torch.matmul(a, b)
+
+
+@matmul.register_fake
+def _(a, b, tf32):
+    return torch.matmul(a, b)
+
+
+@torch.library.custom_op("binarized::convolution", mutates_args=())
+def convolution(
+    images: torch.Tensor,
+    kernels: torch.Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    tf32: bool,
+) -> torch.Tensor:
+    """Images (n, channels, ...) correlated with kernels (filters, channels / groups, ...)."""
+    with _precision(tf32):
+        return _forward(images, kernels, stride, padding, dilation, groups).contiguous()
+
+
+@convolution.register_fake
+def _(images, kernels, stride, padding, dilation, groups, tf32):
+    result = _forward(images, kernels, stride, padding, dilation, groups)
+    return images.new_empty(result.shape)
+
+
+def _forward(images, kernels, stride, padding, dilation, groups):
+    none = [0] * len(stride)
+    return torch.ops.aten.convolution(
+        images, kernels, None, stride, padding, dilation, False, none, groups
+    )
+
+
+@torch.library.custom_op("binarized::convolution_image_gradient", mutates_args=())
+def convolution_image_gradient(
+    gradient: torch.Tensor,
+    kernels: torch.Tensor,
+    shape: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    tf32: bool,
+) -> torch.Tensor:
+    """The gradient with respect to the images, of `shape`, from that of the result."""
+    images = gradient.new_empty(1).expand(shape)
+    with _precision(tf32):
+        result = _backward(gradient, images, kernels, stride, padding, dilation, groups, 0)
+        return result.contiguous()
+
+
+@convolution_image_gradient.register_fake
+def _(gradient, kernels, shape, stride, padding, dilation, groups, tf32):
+    return gradient.new_empty(shape)
+
+
+@torch.library.custom_op("binarized::convolution_kernel_gradient", mutates_args=())
+def convolution_kernel_gradient(
+    gradient: torch.Tensor,
+    images: torch.Tensor,
+    shape: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    tf32: bool,
+) -> torch.Tensor:
+    """The gradient with respect to the kernels, of `shape`, from that of the result."""
+    kernels = gradient.new_empty(1).expand(shape)
+    with _precision(tf32):
+        result = _backward(gradient, images, kernels, stride, padding, dilation, groups, 1)
+        return result.contiguous()
+
+
+@convolution_kernel_gradient.register_fake
+def _(gradient, images, shape, stride, padding, dilation, groups, tf32):
+    return gradient.new_empty(shape)
+
+
+def _backward(gradient, images, kernels, stride, padding, dilation, groups, wanted):
+    none = [0] * len(stride)
+    mask = [wanted == 0, wanted == 1, False]
+    return torch.ops.aten.convolution_backward(
+        gradient, images, kernels, None, stride, padding, dilation, False, none, groups, mask
+    )[wanted]
