@@ -16,10 +16,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 
 import console
+import datasets
 import files
 import training
 from errors import UserError

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -29,8 +30,6 @@ def run_script(name: str, *arguments: str, cwd: Path, **environment: str):
 @pytest.fixture(scope="session")
 def oracle():
     """The recorded training of the original, arrays by name (see `tests/data/README.md`)."""
-    import numpy as np
-
     with np.load(PROJECT / "tests" / "data" / "original_tanh.npz") as stored:
         return dict(stored)
 
@@ -42,3 +41,39 @@ def omp_threads():
     before = openmp.omp_get_max_threads()
     yield openmp.omp_set_num_threads
     openmp.omp_set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A folder with CIFAR-10 and SVHN in their own formats.
+
+    The real images where $BINARYNET_DATA has them; drawn digits in the same formats elsewhere.
+    """
+    if os.environ.get("BINARYNET_DATA"):
+        return Path(os.environ["BINARYNET_DATA"])
+    import pickle
+
+    import scipy.io
+
+    import datasets
+
+    folder = tmp_path_factory.mktemp("data")
+    drawn = datasets.load_synthetic("cifar10", n_train=1000, n_test=200)
+    (folder / "cifar-10-batches-py").mkdir()
+    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    for name, numbers in zip(names, np.split(np.arange(1200), 6)):
+        batch = {
+            b"data": drawn.images[numbers].reshape(len(numbers), -1),
+            b"labels": drawn.labels[numbers].tolist(),
+        }
+        (folder / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(batch, protocol=2))
+    (folder / "svhn").mkdir()
+    for name, numbers in {"train_32x32": range(160), "test_32x32": range(160, 210)}.items():
+        scipy.io.savemat(
+            folder / "svhn" / f"{name}.mat",
+            {
+                "X": drawn.images[list(numbers)].transpose(2, 3, 1, 0),
+                "y": np.where(drawn.labels[list(numbers)] == 0, 10, drawn.labels[list(numbers)]),
+            },
+        )
+    return folder
