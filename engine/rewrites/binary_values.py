@@ -2,44 +2,54 @@
 
 Nothing is guessed: a set comes from constants, comparisons, the rounding of an interval, what an Op
 of ours says of its outputs (`output_values`), and from Ops that only move, select or combine such
-elements. NaN is not counted among the values, although rounding lets it through.
+elements. What is built on anything else is not known either, so that an operand which only looks
+binary (clipped but not rounded, rounded but not clipped, scaled by dropout) stays unknown. NaN is
+not counted among the values, although rounding lets it through.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
+from functools import singledispatch
 from typing import Optional
 
 import numpy as np
 import theano.scalar as scalar
-from theano.compile.ops import Rebroadcast, SpecifyShape
+from theano.compile.ops import DeepCopyOp, Rebroadcast, SpecifyShape, ViewOp
 from theano.gof import Constant
 from theano.tensor.basic import Alloc, Join, Reshape
 from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.extra_ops import CpuContiguous
 from theano.tensor.opt import Assert
 from theano.tensor.signal.pool import Pool
-from theano.tensor.subtensor import AdvancedSubtensor1, IncSubtensor, Subtensor
+from theano.tensor.subtensor import (
+    AdvancedSubtensor,
+    AdvancedSubtensor1,
+    IncSubtensor,
+    Subtensor,
+)
 
 from engine.ops.rounding import Round3
 
-Values = Optional[frozenset]
+Values = Optional[frozenset]  # of floats; None where the set is not known
 
+# More than the two of an operand, for what operands are computed from.
 MOST_VALUES = 4
-_MOVING = (
-    DimShuffle,
-    Reshape,
-    Subtensor,
-    AdvancedSubtensor1,
-    Rebroadcast,
-    SpecifyShape,
-    Assert,
-    CpuContiguous,
-    Alloc,
-)
-_ROUNDING = (Round3, scalar.basic.RoundHalfToEven, scalar.basic.RoundHalfAwayFromZero)
-_COMPARING = (scalar.basic.LogicalComparison, scalar.basic.FixedLogicalComparison)
+
+
+def _half_away_from_zero(value: float) -> float:
+    return math.copysign(math.floor(abs(value) + 0.5), value)
+
+
+_ROUNDING = {
+    Round3: _half_away_from_zero,
+    scalar.RoundHalfAwayFromZero: _half_away_from_zero,
+    scalar.RoundHalfToEven: round,
+    scalar.Floor: math.floor,
+    scalar.Ceil: math.ceil,
+}
 
 
 def value_set(variable) -> Values:
@@ -55,7 +65,6 @@ def two_values(variable) -> tuple[float, float] | None:
 
 def _values(variable, known: dict) -> Values:
     if variable not in known:
-        known[variable] = None
         found = (
             _constant(variable) if isinstance(variable, Constant) else _computed(variable, known)
         )
@@ -73,72 +82,122 @@ def _constant(variable) -> Values:
     return frozenset(float(value) for value in first)
 
 
-def _computed(variable, known) -> Values:
+def _computed(variable, known: dict) -> Values:
+    if getattr(variable.type, "dtype", None) == "bool":
+        return frozenset({0.0, 1.0})
     node = variable.owner
     if node is None:
         return None
     stated = getattr(node.op, "output_values", None)
     if stated is not None:
         return stated.get(node.outputs.index(variable))
-    if isinstance(node.op, Elemwise):
-        return _elementwise(node, known)
-    if isinstance(node.op, _MOVING):
-        return _values(node.inputs[0], known)
-    if isinstance(node.op, Pool) and node.op.mode == "max":
-        return _values(node.inputs[0], known)
-    if isinstance(node.op, Join):
-        return _union([_values(x, known) for x in node.inputs[1:]])
-    if isinstance(node.op, IncSubtensor) and node.op.set_instead_of_inc:
-        return _union([_values(x, known) for x in node.inputs[:2]])
+    return _values_of_output(node.op, node, known)
+
+
+@singledispatch
+def _values_of_output(op, node, known: dict) -> Values:
+    """The values of the only output of `node`, whose Op is `op`; one handler per Op follows."""
     return None
 
 
-def _elementwise(node, known) -> Values:
-    operation = node.op.scalar_op
-    if isinstance(operation, _COMPARING):
-        return frozenset({0.0, 1.0})
-    if isinstance(operation, _ROUNDING):
-        bounds = _interval(node.inputs[0])
-        if bounds is not None and bounds[1] - bounds[0] < MOST_VALUES:
-            return frozenset(
-                float(value) for value in range(round(bounds[0]), round(bounds[1]) + 1)
-            )
-    if isinstance(operation, scalar.basic.Switch):
-        return _union([_values(x, known) for x in node.inputs[1:]])
-    if isinstance(operation, scalar.basic.Composite) or len(node.outputs) != 1:
+def _values_of_moved(op, node, known):
+    """The Op moves, repeats or leaves out elements of its first input."""
+    return _values(node.inputs[0], known)
+
+
+for _moving in (
+    *(Alloc, DimShuffle, Reshape, Subtensor, AdvancedSubtensor, AdvancedSubtensor1),
+    *(Assert, CpuContiguous, DeepCopyOp, Rebroadcast, SpecifyShape, ViewOp),
+):
+    _values_of_output.register(_moving, _values_of_moved)
+
+
+@_values_of_output.register(Join)
+def _values_of_join(op, node, known):
+    return _union(node.inputs[1:], known)
+
+
+@_values_of_output.register(IncSubtensor)
+def _values_of_set_subtensor(op, node, known):
+    return _union(node.inputs[:2], known) if op.set_instead_of_inc else None
+
+
+@_values_of_output.register(Pool)
+def _values_of_pool(op, node, known):
+    """A maximum is one of its inputs, unless padding adds windows that hold none."""
+    padding = node.inputs[3]
+    if op.mode != "max" or not isinstance(padding, Constant) or np.any(padding.data):
         return None
-    found = [_values(x, known) for x in node.inputs]
-    sets = [values for values in found if values is not None]
-    if len(sets) < len(found):
+    return _values(node.inputs[0], known)
+
+
+@_values_of_output.register(Elemwise)
+def _values_of_elemwise(op, node, known):
+    operation = op.scalar_op
+    if isinstance(operation, scalar.Switch):
+        return _union(node.inputs[1:], known)
+    if type(operation) in _ROUNDING:
+        return _rounded(_ROUNDING[type(operation)], _bounds(node.inputs[0], known))
+    if len(node.outputs) != 1:
         return None
-    dtype = node.outputs[0].dtype
-    inputs = [sorted(np.array(list(s), dtype=x.dtype)) for s, x in zip(sets, node.inputs)]
-    if dtype not in ("float32", "float64") or np.prod([len(s) for s in inputs]) > 64:
+    sets = []
+    for variable in node.inputs:
+        values = _values(variable, known)
+        if values is None:
+            return None
+        sets.append(sorted(values))
+    if math.prod(map(len, sets)) > MOST_VALUES**2:
         return None
-    with warnings.catch_warnings():
+    return _evaluated(operation, node, sets)
+
+
+def _evaluated(operation, node, sets) -> Values:
+    """The outcomes over all combinations; None where one of them depends on rounding."""
+    own = [np.dtype(variable.dtype).type for variable in node.inputs]
+    result = np.dtype(node.outputs[0].dtype).type
+    outcomes = set()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         # Theano's multiplication calls numpy's deprecated `product`.
         warnings.simplefilter("ignore", DeprecationWarning)
-        outcomes = [operation.impl(*combination) for combination in itertools.product(*inputs)]
-    results = {float(np.asarray(outcome, dtype=dtype)) for outcome in outcomes}
-    return frozenset(results) if all(np.isfinite(list(results))) else None
+        for combination in itertools.product(*sets):
+            exact = float(operation.impl(*map(np.float64, combination)))
+            rounded = operation.impl(*(kind(value) for kind, value in zip(own, combination)))
+            if not math.isfinite(exact) or result(rounded) != exact:
+                return None
+            outcomes.add(exact)
+    return frozenset(outcomes)
 
 
-def _union(sets) -> Values:
-    return None if any(values is None for values in sets) else frozenset().union(*sets)
+def _union(variables, known: dict) -> Values:
+    union: frozenset = frozenset()
+    for variable in variables:
+        values = _values(variable, known)
+        if values is None:
+            return None
+        union |= values
+    return union
 
 
-def _interval(variable) -> tuple[float, float] | None:
-    """Integer bounds between which a clipped variable's elements lie."""
+def _bounds(variable, known: dict) -> tuple[float, float] | None:
+    """The least and the greatest value that `variable`'s elements may have."""
+    values = _values(variable, known)
+    if values:
+        return min(values), max(values)
     node = variable.owner
     if node is None or not isinstance(node.op, Elemwise):
         return None
-    if not isinstance(node.op.scalar_op, scalar.basic.Clip):
+    if not isinstance(node.op.scalar_op, scalar.Clip):
         return None
-    bounds = []
-    for bound in node.inputs[1:]:
-        values = value_set(bound)
-        if values is None or len(values) != 1:
-            return None
-        bounds.append(min(values))
-    low, high = bounds
-    return (low, high) if low <= high and low.is_integer() and high.is_integer() else None
+    least, greatest = (_values(limit, known) for limit in node.inputs[1:])
+    if not least or not greatest or max(least) > min(greatest):
+        return None
+    return min(least), max(greatest)
+
+
+def _rounded(rounding, bounds) -> Values:
+    if bounds is None:
+        return None
+    least, greatest = (int(rounding(bound)) for bound in bounds)
+    if greatest - least >= MOST_VALUES:
+        return None
+    return frozenset(float(value) for value in range(least, greatest + 1))

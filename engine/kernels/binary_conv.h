@@ -1,0 +1,337 @@
+// Convolution of two-valued images with two-valued filters, from floats to floats.
+//
+// Each image is packed, its rows are laid out once per horizontal shift and stride phase (so that
+// each tap of each output pixel is one fixed offset away from the pixel's number), and multiplied
+// with all filters. Zero padding counts nothing: such taps are masked or looked up as 0.
+#ifndef BINARY_CONV_H
+#define BINARY_CONV_H
+
+#include "binary_product.h"
+
+namespace binary {
+
+enum Status { DONE, NO_MEMORY };
+
+struct Geometry {
+    size_t images, channels, rows, columns;
+    size_t filters, filter_rows, filter_columns;
+    size_t pad_rows, pad_columns, stride_rows, stride_columns;
+    bool flip;  // true convolution; else cross-correlation
+
+    size_t taps() const { return filter_rows * filter_columns; }
+    size_t pixels() const { return rows * columns; }
+    size_t out_rows() const {
+        size_t span = rows + 2 * pad_rows;
+        return span < filter_rows ? 0 : (span - filter_rows) / stride_rows + 1;
+    }
+    size_t out_columns() const {
+        size_t span = columns + 2 * pad_columns;
+        return span < filter_columns ? 0 : (span - filter_columns) / stride_columns + 1;
+    }
+    size_t out_pixels() const { return out_rows() * out_columns(); }
+};
+
+// An odd number of cache lines, so that neighbouring planes don't compete for the same cache sets.
+inline size_t plane_pitch(size_t elements, size_t element_size) {
+    size_t per_line = 64 / element_size;
+    size_t lines = (elements + TILE + per_line - 1) / per_line;
+    return (lines | 1) * per_line;
+}
+
+// Where the shifted rows of one plane lie, and which taps of which output pixels are in the image.
+struct Layout {
+    const Geometry& geometry;
+    Buffer<ptrdiff_t> tap_offset;  // by the filter's own tap number
+    Buffer<uint16_t> valid;
+    Buffer<int32_t> inside;  // per output pixel, how many taps lie in the image
+    size_t plane;            // elements of one plane
+
+    explicit Layout(const Geometry& g)
+        : geometry(g),
+          tap_offset(g.taps()),
+          valid(g.taps() * 4 * tiles_of(g.out_pixels())),
+          inside(TILE * tiles_of(g.out_pixels())),
+          plane(0) {
+        if (!allocated()) return;
+        for (size_t column = 0; column < g.filter_columns; ++column)
+            for (size_t phase = 0; phase < phases(); ++phase) {
+                for (size_t row = phase; row < g.filter_rows; row += g.stride_rows)
+                    tap_offset.data[tap_number(row, column)] =
+                        (ptrdiff_t)(plane + row / g.stride_rows * g.out_columns());
+                plane += plane_rows(phase) * g.out_columns();
+            }
+        mark_valid();
+    }
+
+    bool allocated() const { return tap_offset.data && valid.data && inside.data; }
+
+    size_t phases() const {
+        return geometry.stride_rows < geometry.filter_rows ? geometry.stride_rows
+                                                           : geometry.filter_rows;
+    }
+    size_t plane_rows(size_t phase) const {
+        return geometry.out_rows() + (geometry.filter_rows - 1 - phase) / geometry.stride_rows;
+    }
+    size_t tap_number(size_t row, size_t column) const {
+        if (!geometry.flip) return row * geometry.filter_columns + column;
+        return (geometry.filter_rows - 1 - row) * geometry.filter_columns +
+               (geometry.filter_columns - 1 - column);
+    }
+
+    void mark_valid() {
+        const Geometry& g = geometry;
+        size_t vectors = 4 * tiles_of(g.out_pixels());
+        memset(valid.data, 0, g.taps() * vectors * sizeof *valid.data);
+        memset(inside.data, 0, TILE * tiles_of(g.out_pixels()) * sizeof *inside.data);
+        for (size_t row = 0; row < g.filter_rows; ++row)
+            for (size_t column = 0; column < g.filter_columns; ++column) {
+                uint16_t* marks = valid.data + tap_number(row, column) * vectors;
+                for (size_t y = 0; y < g.out_rows(); ++y)
+                    for (size_t x = 0; x < g.out_columns(); ++x) {
+                        // Unsigned: what lies above or left of the image wraps to a large number.
+                        bool in = y * g.stride_rows + row - g.pad_rows < g.rows &&
+                                  x * g.stride_columns + column - g.pad_columns < g.columns;
+                        size_t pixel = y * g.out_columns() + x;
+                        marks[pixel / 16] |= (uint16_t)(in << (pixel % 16));
+                        inside.data[pixel] += in;
+                    }
+            }
+    }
+
+    // The shifted rows of one plane of an image, `outside` standing where there is no image.
+    template <typename T>
+    void lay_out(const T* image, T outside, T* out) const {
+        const Geometry& g = geometry;
+        size_t width = g.out_columns(), step = g.stride_columns;
+        for (size_t column = 0; column < g.filter_columns; ++column) {
+            size_t first = column < g.pad_columns ? (g.pad_columns - column + step - 1) / step : 0;
+            size_t span = g.columns + g.pad_columns;
+            size_t last = span > column ? (span - column + step - 1) / step : 0;
+            if (last > width) last = width;
+            if (first > last) first = last;
+            for (size_t phase = 0; phase < phases(); ++phase)
+                for (size_t j = 0; j < plane_rows(phase); ++j, out += width) {
+                    size_t row = j * g.stride_rows + phase - g.pad_rows;
+                    if (row >= g.rows) {
+                        for (size_t x = 0; x < width; ++x) out[x] = outside;
+                        continue;
+                    }
+                    const T* source = image + row * g.columns;
+                    for (size_t x = 0; x < first; ++x) out[x] = outside;
+                    if (step == 1 && last > first)
+                        memcpy(out + first, source + (first + column - g.pad_columns),
+                               (last - first) * sizeof(T));
+                    else
+                        for (size_t x = first; x < last; ++x)
+                            out[x] = source[x * step + column - g.pad_columns];
+                    for (size_t x = last; x < width; ++x) out[x] = outside;
+                }
+        }
+    }
+};
+
+// All filters, packed once for all images.
+struct PackedFilters {
+    size_t words, stride;
+    Buffer<uint32_t> bits;
+    Buffer<uint8_t> nibbles;  // for the AVX2 path alone
+    Buffer<bool> nan;
+
+    PackedFilters(Path path, size_t filters, size_t channels, size_t taps)
+        : words(words_of(channels)),
+          stride(words * taps),
+          bits(filters * stride),
+          nibbles(path == AVX2 ? 8 * filters * stride : 0),
+          nan(filters) {}
+
+    bool allocated() const { return bits.data && nibbles.data && nan.data; }
+
+    // Filter number `filter`: `channels` planes of `taps` floats.
+    void pack(Path path, size_t filter, const float* values, size_t channels, size_t taps,
+              Coding coding) {
+        uint32_t* packed = bits.data + filter * stride;
+        nan.data[filter] = taps == 1 ? pack_row(path, values, channels, coding, packed)
+                                     : pack_planes(path, values, channels, (ptrdiff_t)taps, taps,
+                                                   coding, packed, taps);
+        if (path == AVX2) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
+    }
+
+    void use_in(Product* product) const {
+        product->filters = bits.data;
+        product->filter_nibbles = nibbles.data;
+        product->filter_stride = (ptrdiff_t)stride;
+    }
+};
+
+// What one thread needs for one image.
+struct ImageColumns {
+    const Geometry& geometry;
+    const Layout& layout;
+    Path path;
+    size_t words, pitch, word_pitch;
+    Buffer<uint32_t> packed;
+    Buffer<uint8_t> packed_nibbles;
+    Buffer<uint32_t> columns;
+    Buffer<uint8_t> nibbles;
+    Buffer<int32_t> ones;
+    Buffer<int32_t> ones_columns;
+    Buffer<int32_t> ones_inside;
+
+    ImageColumns(const Geometry& g, const Layout& l, Path p, Coding coding)
+        : geometry(g),
+          layout(l),
+          path(p),
+          words(words_of(g.channels)),
+          pitch(plane_pitch(g.pixels(), 4)),
+          word_pitch(plane_pitch(l.plane, p == AVX2 ? 1 : 4)),
+          packed(words * pitch),
+          packed_nibbles(p == AVX2 ? 8 * words * pitch : 0),
+          columns(p == AVX2 ? 0 : words * word_pitch),
+          nibbles(p == AVX2 ? 8 * words * word_pitch : 0),
+          ones(coding == UNIT ? g.pixels() : 0),
+          ones_columns(coding == UNIT ? l.plane + TILE : 0),
+          ones_inside(coding == UNIT ? TILE * tiles_of(g.out_pixels()) : 0) {
+        // The room behind a plane is read with its last tile; its lanes are never stored.
+        if (columns.data && p != AVX2)
+            memset(columns.data, 0, words * word_pitch * sizeof *columns.data);
+        if (nibbles.data && p == AVX2) memset(nibbles.data, 0, 8 * words * word_pitch);
+        if (ones_columns.data && coding == UNIT)
+            memset(ones_columns.data, 0, (l.plane + TILE) * sizeof *ones_columns.data);
+    }
+
+    bool allocated() const {
+        return packed.data && packed_nibbles.data && columns.data && nibbles.data && ones.data &&
+               ones_columns.data && ones_inside.data;
+    }
+
+    // Packs an image and lays it out; true where a NaN was in it.
+    bool fill(const float* image, Coding coding) {
+        size_t pixels = geometry.pixels();
+        bool nan = pack_planes(path, image, geometry.channels, (ptrdiff_t)pixels, pixels, coding,
+                               packed.data, pitch);
+        if (coding == UNIT) count_ones();
+#if BINARY_X86
+        if (path == AVX2) {
+            split_nibbles(packed.data, words, pixels, pitch, packed_nibbles.data, pitch);
+            for (size_t plane = 0; plane < 8 * words; ++plane)
+                layout.lay_out(packed_nibbles.data + plane * pitch, (uint8_t)0x80,
+                               nibbles.data + plane * word_pitch);
+            return nan;
+        }
+#endif
+        for (size_t word = 0; word < words; ++word)
+            layout.lay_out(packed.data + word * pitch, (uint32_t)0,
+                           columns.data + word * word_pitch);
+        return nan;
+    }
+
+    // ones_inside[p]: how many ones the taps of output pixel p see.
+    void count_ones() {
+        memset(ones.data, 0, geometry.pixels() * sizeof *ones.data);
+        for (size_t word = 0; word < words; ++word)
+            for (size_t pixel = 0; pixel < geometry.pixels(); ++pixel)
+                ones.data[pixel] += __builtin_popcount(packed.data[word * pitch + pixel]);
+        layout.lay_out(ones.data, 0, ones_columns.data);
+        size_t pixels = geometry.out_pixels();
+        memset(ones_inside.data, 0, TILE * tiles_of(pixels) * sizeof *ones_inside.data);
+        for (size_t tap = 0; tap < geometry.taps(); ++tap) {
+            const int32_t* column = ones_columns.data + layout.tap_offset.data[tap];
+            for (size_t pixel = 0; pixel < pixels; ++pixel)
+                ones_inside.data[pixel] += column[pixel];
+        }
+    }
+
+    void use_in(Product* product) const {
+        product->columns = columns.data;
+        product->nibbles = nibbles.data;
+        product->word_stride = (ptrdiff_t)word_pitch;
+    }
+};
+
+// What float arithmetic makes of a NaN: it spreads to every output pixel that sees it.
+inline void spread_nan(const Geometry& g, const float* image, size_t first, size_t last,
+                       float* out) {
+    for (size_t y = 0; y < g.out_rows(); ++y)
+        for (size_t x = 0; x < g.out_columns(); ++x)
+            for (size_t tap = 0; tap < g.taps(); ++tap) {
+                size_t row = y * g.stride_rows + tap / g.filter_columns - g.pad_rows;
+                size_t column = x * g.stride_columns + tap % g.filter_columns - g.pad_columns;
+                if (row >= g.rows || column >= g.columns) continue;
+                bool nan = false;
+                for (size_t channel = 0; channel < g.channels; ++channel)
+                    nan |= std::isnan(image[(channel * g.rows + row) * g.columns + column]);
+                if (!nan) continue;
+                for (size_t filter = first; filter < last; ++filter)
+                    out[(filter * g.out_rows() + y) * g.out_columns() + x] = NAN;
+            }
+}
+
+inline void fill_nan(float* out, size_t count, ptrdiff_t stride) {
+    for (size_t i = 0; i < count; ++i) out[(ptrdiff_t)i * stride] = NAN;
+}
+
+// out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
+// `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
+inline Status convolve(Path path, int threads, const Geometry& g, Coding coding,
+                       const float* images, const float* filters, float scale, float* out) {
+    const size_t out_pixels = g.out_pixels(), taps = g.taps();
+    if (!g.images || !g.filters || !out_pixels) return DONE;
+    const Layout layout(g);
+    PackedFilters packed(path, g.filters, g.channels, taps);
+    if (!layout.allocated() || !packed.allocated()) return NO_MEMORY;
+    Buffer<int32_t> inside(TILE * tiles_of(out_pixels));
+    if (!inside.data) return NO_MEMORY;
+    for (size_t pixel = 0; pixel < TILE * tiles_of(out_pixels); ++pixel)
+        inside.data[pixel] = layout.inside.data[pixel] * (int32_t)g.channels;
+    // Fewer images than threads: each image's filters are shared out.
+    size_t shares = ((size_t)threads + g.images - 1) / g.images;
+    if (shares > (g.filters + 3) / 4) shares = (g.filters + 3) / 4;
+    const size_t share = ((g.filters + shares - 1) / shares + 3) / 4 * 4;
+    const MultiplyTile multiply_tile = multiply_tile_of(path);
+    bool no_memory = false;
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+        for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
+            packed.pack(path, (size_t)filter, filters + (size_t)filter * g.channels * taps,
+                        g.channels, taps, SIGN);
+        ImageColumns columns(g, layout, path, coding);
+#pragma omp for schedule(dynamic, 1)
+        for (ptrdiff_t unit = 0; unit < (ptrdiff_t)(g.images * shares); ++unit) {
+            if (!columns.allocated()) {
+#pragma omp atomic write
+                no_memory = true;
+                continue;
+            }
+            const size_t number = (size_t)unit / shares;
+            const size_t first = (size_t)unit % shares * share;
+            const size_t last = first + share < g.filters ? first + share : g.filters;
+            if (first >= last) continue;
+            const float* image = images + number * g.channels * g.pixels();
+            float* image_out = out + number * g.filters * out_pixels;
+            const bool nan = columns.fill(image, coding);
+            Product product = {};
+            product.taps = taps;
+            product.words = packed.words;
+            product.pixels = out_pixels;
+            product.tap_offset = layout.tap_offset.data;
+            product.valid = coding == SIGN ? layout.valid.data : NULL;
+            product.pixel_base = coding == SIGN ? inside.data : columns.ones_inside.data;
+            product.scale = scale;
+            product.out = image_out;
+            product.out_stride = (ptrdiff_t)out_pixels;
+            columns.use_in(&product);
+            packed.use_in(&product);
+            for (size_t tile = 0; tile < tiles_of(out_pixels); ++tile)
+                multiply_tile(product, coding == SIGN ? XOR : AND, first, last, tile);
+            if (nan) spread_nan(g, image, first, last, image_out);
+            for (size_t filter = first; filter < last; ++filter)
+                if (packed.nan.data[filter]) fill_nan(image_out + filter * out_pixels, out_pixels, 1);
+        }
+    }
+    return no_memory ? NO_MEMORY : DONE;
+}
+
+}  // namespace binary
+
+#endif
