@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from theano.gof import Apply, ParamsType
 from theano.scalar import bool as bool_t
 from theano.scalar import float32 as float32_t
@@ -94,15 +93,28 @@ class BinaryConv2d(KernelOp):
             raise ValueError(
                 f"BinaryConv2d: images of {images.shape[1]} channels, filters of {filters.shape[1]}"
             )
-        pad_rows, pad_columns = self.padding(*filters.shape[2:])
+        rows, columns = filters.shape[2:]
+        pad_rows, pad_columns = self.padding(rows, columns)
         padded = np.pad(images, ((0, 0), (0, 0), (pad_rows, pad_rows), (pad_columns, pad_columns)))
-        windows = sliding_window_view(padded, (1, 1, *filters.shape[2:]))
-        windows = windows[:, :, :: self.stride_rows, :: self.stride_columns]
+        if padded.shape[2] < rows or padded.shape[3] < columns:
+            raise ValueError(
+                f"BinaryConv2d: filters of {rows} x {columns} do not fit into images of "
+                f"{padded.shape[2]} x {padded.shape[3]}, padding included"
+            )
         if self.filter_flip:
             filters = filters[:, :, ::-1, ::-1]
-        outputs[0][0] = np.ascontiguousarray(
-            np.einsum("ncyxabij,fcij->nfyx", windows, filters, optimize=True), np.float32
-        )
+        last_row, last_column = padded.shape[2] - rows, padded.shape[3] - columns
+        total = 0
+        for row in range(rows):
+            for column in range(columns):
+                seen = padded[
+                    :,
+                    :,
+                    row : row + last_row + 1 : self.stride_rows,
+                    column : column + last_column + 1 : self.stride_columns,
+                ]
+                total = total + np.einsum("ncyx,fc->nfyx", seen, filters[:, :, row, column])
+        outputs[0][0] = np.ascontiguousarray(total, np.float32)
 
     def c_code(self, node, name, inputs, outputs, sub):
         return C_CODE % {
@@ -144,7 +156,16 @@ C_CODE = """
         geometry.flip = %(params)s->filter_flip;
         npy_intp shape[4] = {(npy_intp)geometry.images, (npy_intp)geometry.filters,
                              (npy_intp)geometry.out_rows(), (npy_intp)geometry.out_columns()};
-        failed = !fresh_output(&%(out)s, 4, shape);
+        if (!shape[2] || !shape[3]) {
+            PyErr_Format(PyExc_ValueError,
+                         "BinaryConv2d: filters of %%zd x %%zd do not fit into images of %%zd x %%zd, "
+                         "padding included",
+                         (Py_ssize_t)sizes[0], (Py_ssize_t)sizes[1],
+                         (Py_ssize_t)(geometry.rows + 2 * geometry.pad_rows),
+                         (Py_ssize_t)(geometry.columns + 2 * geometry.pad_columns));
+            failed = true;
+        }
+        failed = failed || !fresh_output(&%(out)s, 4, shape);
         if (!failed) {
             binary::Status status;
             Py_BEGIN_ALLOW_THREADS
