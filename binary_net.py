@@ -31,9 +31,12 @@ import theano
 import theano.tensor as T
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
+import engine.precompiled
 import engine.rewrites
 from engine.ops.rounding import round3
 from training import DivergenceError, evaluate, train
+
+engine.precompiled.install()
 
 __all__ = [
     "BatchNormLayer",

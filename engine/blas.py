@@ -25,10 +25,11 @@ _SYMBOLS = (
 
 @dataclass(frozen=True)
 class Blas:
-    """A BLAS as found: its `name`, and the flags that make Theano use it."""
+    """A BLAS as found: what Theano's compiler and linker need to be told of it."""
 
     name: str
-    theano_flags: dict[str, str]
+    link_flags: str
+    compiler_flags: str
 
 
 def load() -> Blas:
@@ -46,10 +47,10 @@ def load() -> Blas:
             RuntimeWarning,
             stacklevel=2,
         )
-        return Blas("none", {"blas.ldflags": ""})
+        return Blas("none", "", "")
     renamed = " ".join(f"-D{symbol}={_PREFIX}{symbol}" for symbol in _SYMBOLS)
     # CorrMM controls the library's threads only if it reads "openblas" in the link flags.
-    return Blas("openblas", {"blas.ldflags": "-lm -DBLAS_is_openblas", "gcc.cxxflags": renamed})
+    return Blas("openblas", "-lm -DBLAS_is_openblas", renamed)
 
 
 def _choose_core_type() -> None:
