@@ -33,6 +33,7 @@ from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 import engine.precompiled
 import engine.rewrites
+from engine.ops.batch_norm import batch_normalization_train
 from engine.ops.rounding import round3
 from training import DivergenceError, evaluate, train
 
@@ -277,31 +278,51 @@ class BatchNormLayer(lasagne.layers.Layer):
         update_averages = (
             not deterministic if batch_norm_update_averages is None else batch_norm_update_averages
         )
-        batch_mean: Any = None
-        batch_inv_std: Any = None
-        if update_averages or not use_averages:
-            batch_mean = input.mean(self.axes)
-            batch_inv_std = T.inv(T.sqrt(input.var(self.axes) + self.epsilon))
-        mean = self.mean if use_averages else batch_mean
-        inv_std = self.inv_std if use_averages else batch_inv_std
-        if update_averages:
-            mean = mean + 0 * self._moved(self.mean, batch_mean)
-            inv_std = inv_std + 0 * self._moved(self.inv_std, batch_inv_std)
+        # 0 times a moving average brings its default update into what is built on the output.
+        moving = self._moving_averages() if update_averages else []
+        carrier = sum(0 * average for average in moving)
+        batch_statistics: Any = []
+        if self._is_standard(input) and not use_averages:
+            output, *batch_statistics = batch_normalization_train(
+                input, self.gamma, self.beta + carrier, self.epsilon
+            )
+        else:
+            if moving or not use_averages:
+                batch_statistics = [
+                    input.mean(self.axes),
+                    T.inv(T.sqrt(input.var(self.axes) + self.epsilon)),
+                ]
+            statistics = [self.mean, self.inv_std] if use_averages else batch_statistics
+            output = self._normalized(input, statistics, carrier)
+        for average, batch_value in zip(moving, batch_statistics):
+            average.default_update = (1 - self.alpha) * average + self.alpha * batch_value
+        return output
+
+    def _is_standard(self, input):
+        """Whether the layer is one that the batch norm Op covers."""
+        every_axis_but_the_second = (0, *range(2, input.ndim))
+        return (
+            self.gamma is not None
+            and self.beta is not None
+            and sorted(self.axes) == list(every_axis_but_the_second)
+        )
+
+    def _normalized(self, input, statistics, carrier):
+        mean, inv_std = statistics
         kept = iter(range(len(self.input_shape) - len(self.axes)))
         pattern = ["x" if axis in self.axes else next(kept) for axis in range(input.ndim)]
+        mean = mean + carrier
         scale = inv_std if self.gamma is None else self.gamma * inv_std
         output = (input - mean.dimshuffle(pattern)) * scale.dimshuffle(pattern)
         return output if self.beta is None else output + self.beta.dimshuffle(pattern)
 
-    def _moved(self, average, batch_value):
-        """A second variable on `average`'s storage, whose default update moves it.
+    def _moving_averages(self):
+        """Second variables on the storage of mean and inv_std, to be given default updates.
 
-        Only functions whose graph holds this variable move the average; those built on the
-        parameter itself, or on another output of the network, leave it alone.
+        Only functions whose graph holds them move the averages; those built on the parameters
+        themselves, or on another output of the network, leave them alone.
         """
-        moving = theano.clone(average, share_inputs=False)
-        moving.default_update = (1 - self.alpha) * moving + self.alpha * batch_value
-        return moving
+        return [theano.clone(average, share_inputs=False) for average in (self.mean, self.inv_std)]
 
 
 def compute_grads(loss, network):

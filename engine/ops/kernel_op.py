@@ -9,8 +9,8 @@ from theano.gof import Op
 
 from engine import kernels
 
-# Theano hands an Op the array of its previous call, to be reused where it fits.
-_FRESH_OUTPUT = """
+_ARRAYS = """
+/* Theano hands an Op the array of its previous call, to be reused where it fits. */
 static bool fresh_output(PyArrayObject **output, int ndim, npy_intp *shape) {
     if (*output && PyArray_NDIM(*output) == ndim && PyArray_IS_C_CONTIGUOUS(*output)
         && PyArray_CompareLists(PyArray_DIMS(*output), shape, ndim))
@@ -19,6 +19,18 @@ static bool fresh_output(PyArrayObject **output, int ndim, npy_intp *shape) {
     *output = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, NPY_FLOAT32);
     return *output != NULL;
 }
+
+/* A C-contiguous view or copy of an array, held for a scope. */
+struct Contiguous {
+    PyArrayObject *array;
+    explicit Contiguous(PyArrayObject *source) : array(PyArray_GETCONTIGUOUS(source)) {}
+    ~Contiguous() { Py_XDECREF(array); }
+    const float *data() const { return (const float *)PyArray_DATA(array); }
+
+  private:
+    Contiguous(const Contiguous &);
+    Contiguous &operator=(const Contiguous &);
+};
 """
 
 
@@ -39,7 +51,7 @@ class KernelOp(Op):
             f"{kernels.source(self.kernel)}\n"
             "#ifndef KERNEL_THREADS\n#define KERNEL_THREADS\n"
             f"static inline int kernel_threads() {{ return {threads}; }}\n"
-            f"{_FRESH_OUTPUT}"
+            f"{_ARRAYS}"
             "#endif\n"
         )
 
@@ -49,7 +61,7 @@ class KernelOp(Op):
     def c_compile_args(self):
         # Contraction to multiply-adds, free in the choice of where, would let a value that is
         # computed again in another kernel differ from its first computation.
-        arguments = ["-O3", "-ffp-contract=off", "-Wno-maybe-uninitialized", "-Wno-unknown-pragmas"]
+        arguments = ["-O3", "-ffp-contract=off", "-Wno-maybe-uninitialized", "-fopenmp-simd"]
         return [*arguments, "-fopenmp"] if theano.config.openmp else arguments
 
     def c_code_cache_version_apply(self, node):

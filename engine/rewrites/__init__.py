@@ -5,4 +5,8 @@ Importing this package registers them. Each has a name, by which `mode.excluding
 all. Without them the graph is Theano's own.
 """
 
-from engine.rewrites import binary_conv, gradient_conv  # noqa: F401 - registers their rewrites
+from engine.rewrites import (  # noqa: F401 - each registers its rewrites
+    batch_norm,
+    binary_conv,
+    gradient_conv,
+)
