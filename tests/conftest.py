@@ -77,3 +77,13 @@ def data_dir(tmp_path_factory):
             },
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def mode():
+    """The Theano mode that runs in PyTorch on the device in TEST_DEVICE, by default the CPU."""
+    pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
+    from engine.torch_linker import torch_mode
+
+    device = os.environ.get("TEST_DEVICE", "cpu")
+    return torch_mode(device, execution="eager" if device == "cpu" else "graphs")

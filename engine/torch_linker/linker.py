@@ -17,7 +17,7 @@ from engine.torch_linker.translation import Program
 # Rewrites that put CPU code in place of general Ops, that overwrite operands, that fuse elementwise
 # Ops into C loops (PyTorch's compiler does its own fusing), and the project's own CPU kernels.
 EXCLUDED = (
-    *("conv_gemm", "conv_meta", "AbstractConvCheck", "BlasOpt", "InplaceBlasOpt"),
+    *("conv_opts", "AbstractConvCheck", "BlasOpt", "InplaceBlasOpt"),
     *("c_blas", "scipy_blas", "fusion", "elemwise_fusion", "inplace", "destructive"),
     *("local_careduce_fusion", "binary"),
 )

@@ -240,7 +240,8 @@ def _clip(scalar_op, input_dtypes, output_dtype):
     def clip(x, low, high):
         x, low, high = (_cast(value, dtype) for value in (x, low, high))
         if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor):
-            low, high = (_tensor(bound, dtype, x) for bound in (low, high))
+            # PyTorch lets the upper bound win where the bounds cross, Theano the lower one.
+            return torch.where(x < low, low, torch.where(x > high, high, x))
         return torch.clamp(x, low, high)
 
     return clip

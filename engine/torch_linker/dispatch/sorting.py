@@ -6,7 +6,7 @@ import math
 
 import torch
 from theano.tensor.basic import Argmax, MaxAndArgmax
-from theano.tensor.sort import ArgSortOp, SortOp, TopKOp
+from theano.tensor.sort import ArgSortOp, SortOp
 
 from engine.torch_linker.dispatch import handles
 from engine.torch_linker.storage import torch_dtype
@@ -62,17 +62,3 @@ def argsort(op, node):
         return torch.sort(x, dim=axis, stable=True)[1].to(dtype)
 
     return argsort
-
-
-@handles(TopKOp, host=[1])
-def top_k(op, node):
-    axis, in_order = op.axis, op.sorted
-    wanted = [0] * op.return_values + [1] * op.return_indices
-    indices_dtype = torch_dtype(op.idx_dtype)
-
-    def top_k(x, k):
-        values, indices = torch.topk(x, abs(k), axis, largest=k > 0, sorted=in_order)
-        both = values, indices.to(indices_dtype)
-        return both if len(wanted) == 2 else both[wanted[0]]
-
-    return top_k

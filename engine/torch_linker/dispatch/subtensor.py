@@ -119,11 +119,8 @@ def _host_entries(first: int):
 
 
 def _tensors_long(index):
-    """Integer tensors as PyTorch indexes with them; masks stay masks."""
-    return tuple(
-        entry.long() if isinstance(entry, torch.Tensor) and entry.dtype != torch.bool else entry
-        for entry in index
-    )
+    """Index tensors in the dtype that PyTorch indexes with."""
+    return tuple([entry.long() if isinstance(entry, torch.Tensor) else entry for entry in index])
 
 
 @handles(AdvancedSubtensor, host=_host_entries(1))
