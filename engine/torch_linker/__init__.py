@@ -23,9 +23,10 @@ def torch_mode(
     """A Theano mode whose functions run in PyTorch on `device` ("cuda", "cuda:1", "cpu").
 
     `allow_tf32` lets the products of real numbers (gradients, the first layer) round their operands
-    to TF32's ten bits of mantissa; products of +1, -1 and 0 use TF32 in any case, being exact in
-    it. `execution` is "eager", "graphs" (CUDA graphs), "compiled" (`torch.compile`) or
-    "compiled graphs" (both); by default "compiled graphs" on a GPU and "eager" on the CPU.
+    to the eleven significant bits of TF32; without it tensor cores are used only where they lose
+    nothing (see `precision`). `execution` is "eager", "graphs" (CUDA graphs), "compiled"
+    (`torch.compile`) or "compiled graphs" (both); by default "compiled graphs" on a GPU and "eager"
+    on the CPU.
 
     Raises `engine.torch_linker.backend.DeviceError`, one line, where PyTorch or the device is
     missing or too old.

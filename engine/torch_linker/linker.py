@@ -11,7 +11,7 @@ from theano.gof.link import Container, Linker
 
 from engine.torch_linker import storage
 from engine.torch_linker.execution import Executor
-from engine.torch_linker.precision import allowing_tf32
+from engine.torch_linker.precision import building
 from engine.torch_linker.translation import Program
 
 # Rewrites that put CPU code in place of general Ops, that overwrite operands, that fuse elementwise
@@ -61,7 +61,7 @@ class TorchLinker(Linker):
         fgraph = self.fgraph
         input_storage = input_storage or [[None] for _ in fgraph.inputs]
         output_storage = output_storage or [[None] for _ in fgraph.outputs]
-        with torch.no_grad(), allowing_tf32(self.allow_tf32):
+        with torch.no_grad(), building(self.device, self.allow_tf32):
             program = Program(fgraph, self._updates, self.device)
         containers = []
         resident = []

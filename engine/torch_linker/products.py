@@ -1,8 +1,7 @@
 """Matrix products and convolutions of a stated precision.
 
 PyTorch chooses between float32 and TF32 by switches of the whole process. These functions state it
-call by call: TF32 rounds the operands to ten bits of mantissa and sums in float32, so that it is
-exact for products of +1, -1 and 0 (any sum below 2**24), and fast on tensor cores. All are
+call by call (`precision` says which, and why). All are
 deterministic: cuDNN chooses by rule among its repeatable algorithms, so that a run can be repeated
 and resumed exactly. Being custom operators they are left as they are by `torch.compile`.
 """

@@ -13,9 +13,8 @@ from theano.tensor.nnet.abstract_conv import (
     AbstractConv_gradWeights,
 )
 
-from engine.torch_linker import products
+from engine.torch_linker import precision, products
 from engine.torch_linker.dispatch import MissingHandlerError, handles
-from engine.torch_linker.precision import in_tf32
 from engine.torch_linker.storage import torch_dtype
 
 
@@ -35,7 +34,7 @@ class _Geometry:
         self.spatial = list(range(2, 2 + op.convdim))
         self.flip = op.filter_flip
         self.dtype = torch_dtype(node.outputs[0].type.dtype)
-        self.tf32 = in_tf32(node.inputs[:2])
+        self.how = precision.choose(*node.inputs[:2])
 
     def flipped(self, kernels):
         return kernels.flip(self.spatial) if self.flip else kernels
@@ -53,7 +52,7 @@ class _Geometry:
         return [tuple(m) if isinstance(m, (tuple, list)) else (int(m), int(m)) for m in modes]
 
     def options(self, padding):
-        return self.stride, padding, self.dilation, self.groups, self.tf32
+        return self.stride, padding, self.dilation, self.groups
 
 
 def _even(padding) -> bool:
@@ -73,8 +72,12 @@ def convolution(op, node):
         padding = geometry.padding(kernels.shape)
         if not _even(padding):
             images, padding = _padded(images, padding), [(0, 0) for _ in padding]
-        amounts = [before for before, _ in padding]
-        return products.convolution(images, geometry.flipped(kernels), *geometry.options(amounts))
+        options = geometry.options([before for before, _ in padding])
+
+        def product(images, kernels, tf32):
+            return products.convolution(images, kernels, *options, tf32)
+
+        return precision.multiplied(product, images, geometry.flipped(kernels), geometry.how)
 
     return convolution
 
@@ -91,9 +94,12 @@ def convolution_image_gradient(op, node):
             size = [n + before + after for n, (before, after) in zip(size, padding)]
             amounts = [0] * len(size)
         shape = [gradient.shape[0], kernels.shape[1] * geometry.groups, *size]
-        result = products.convolution_image_gradient(
-            gradient, geometry.flipped(kernels), shape, *geometry.options(amounts)
-        )
+        options = geometry.options(amounts)
+
+        def product(kernels, gradient, tf32):
+            return products.convolution_image_gradient(gradient, kernels, shape, *options, tf32)
+
+        result = precision.multiplied(product, geometry.flipped(kernels), gradient, geometry.how)
         if not _even(padding):
             for axis, (before, after) in zip(geometry.spatial, padding):
                 result = result.narrow(axis, before, result.shape[axis] - before - after)
@@ -112,10 +118,12 @@ def convolution_kernel_gradient(op, node):
         padding = geometry.padding(shape)
         if not _even(padding):
             images, padding = _padded(images, padding), [(0, 0) for _ in padding]
-        amounts = [before for before, _ in padding]
-        result = products.convolution_kernel_gradient(
-            gradient, images, shape, *geometry.options(amounts)
-        )
+        options = geometry.options([before for before, _ in padding])
+
+        def product(images, gradient, tf32):
+            return products.convolution_kernel_gradient(gradient, images, shape, *options, tf32)
+
+        result = precision.multiplied(product, images, gradient, geometry.how)
         return geometry.flipped(result)
 
     return convolution_kernel_gradient

@@ -7,19 +7,18 @@ from theano.tensor.basic import Dot
 from theano.tensor.blas import BatchedDot
 from theano.tensor.nlinalg import Det, MatrixInverse
 
-from engine.torch_linker import products
+from engine.torch_linker import precision, products
 from engine.torch_linker.dispatch import handles
-from engine.torch_linker.precision import in_tf32
 from engine.torch_linker.storage import torch_dtype
 
 
 @handles(Dot)
 def dot(op, node):
     dtype = torch_dtype(node.outputs[0].type.dtype)
-    tf32 = in_tf32(node.inputs)
+    how = precision.choose(*node.inputs)
 
     def dot(a, b):
-        return products.matmul(a.to(dtype), b.to(dtype), tf32)
+        return precision.multiplied(products.matmul, a.to(dtype), b.to(dtype), how)
 
     return dot
 
@@ -27,13 +26,12 @@ def dot(op, node):
 @handles(BatchedDot)
 def batched_dot(op, node):
     dtype = torch_dtype(node.outputs[0].type.dtype)
-    tf32 = in_tf32(node.inputs)
+    how = precision.choose(*node.inputs)
 
     def batched_dot(a, b):
-        a, b = a.to(dtype), b.to(dtype)
-        left = a.unsqueeze(1) if a.ndim == 2 else a
-        right = b.unsqueeze(2) if b.ndim == 2 else b
-        result = products.matmul(left, right, tf32)
+        left = (a.unsqueeze(1) if a.ndim == 2 else a).to(dtype)
+        right = (b.unsqueeze(2) if b.ndim == 2 else b).to(dtype)
+        result = precision.multiplied(products.matmul, left, right, how)
         if b.ndim == 2:
             result = result.squeeze(2)
         return result.squeeze(1) if a.ndim == 2 else result
