@@ -3,8 +3,9 @@
 TF32 rounds the operands of a product to eleven significant bits and sums in float32. -1, 0 and 1
 are not changed by that, so products of binarized activations and weights are exact in TF32, as long
 as their sums stay below 2**24. Where only one operand is such (every gradient of a binarized layer,
-and the first layer), the other is split into two parts of eleven bits each, which together differ
-from it by no more than its own rounding; two products in TF32 then are as good as one in float32.
+and the first layer), the other is split into two parts of eleven bits each, whose sum is its value to
+within one unit in the last of float32's 24 bits, and mostly all of it. Two products in TF32 are
+then made of terms as accurate as float32's own, where one alone would keep half the bits.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def multiplied(product: Callable, first, second, how: str) -> torch.Tensor:
 
 
 def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two tensors that TF32 represents, whose sum is `x` (float32) but for 2**-24 of it."""
+    """Two tensors that TF32 represents, whose sum is `x` (float32) to within 2**-23 of it."""
     high = _rounded(x)
     return high, _rounded(x - high)
 
