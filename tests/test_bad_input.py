@@ -107,3 +107,9 @@ def test_parameters_that_do_not_fit(tmp_path):
     check_one_line(evaluate(tmp_path, "--params", "odd.npz", *files), "odd.npz", "arr_1")
     np.save(tmp_path / "X.npy", np.zeros((4, 28, 28)))
     check_one_line(evaluate(tmp_path, "--params", "odd.npz", *files), "X.npy")
+
+
+def test_no_compiler(tmp_path):
+    process = run_script("cifar10_random_labels.py", "--synthetic", cwd=tmp_path, PATH="")
+    check_one_line(process, "g++")
+    assert not list(tmp_path.iterdir())
