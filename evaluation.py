@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-import experiment
 import options
+import run_folder
 import training
 from errors import UserError
 
@@ -68,22 +68,22 @@ def load(
         if chosen.params is None
         else chosen.params.parent
     )
-    if not (folder / experiment.RUN_FILE).exists():
+    if not (folder / run_folder.RUN_FILE).exists():
         raise UserError(
-            f"{chosen.params}: no {experiment.RUN_FILE} beside it says what it was trained on; for "
+            f"{chosen.params}: no {run_folder.RUN_FILE} beside it says what it was trained on; for "
             "files of 2017 give --images and --labels"
         )
-    record = experiment.load_run(folder)
+    record = run_folder.load_run(folder)
     params = chosen.params or folder / record["parameters"]
-    images, labels = experiment.training_images(folder, record, chosen.data_dir, chosen.count)
+    images, labels = run_folder.training_images(folder, record, chosen.data_dir, chosen.count)
     return params, images, labels, {**record["network"], "stochastic": False}
 
 
 def newest_run(results_dir: Path, data_name: str) -> Path:
     """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
     found = []
-    for path in results_dir.glob(f"*/{experiment.RUN_FILE}"):
-        record = experiment.load_run(path.parent)
+    for path in results_dir.glob(f"*/{run_folder.RUN_FILE}"):
+        record = run_folder.load_run(path.parent)
         parameters = path.parent / record["parameters"]
         if record["data"]["name"].endswith(data_name) and parameters.exists():
             found.append((parameters.stat().st_mtime_ns, path.parent))

@@ -7,67 +7,33 @@ epoch) and the parameters under the original's file name.
 
 from __future__ import annotations
 
-import csv
-import json
 import platform
 import shutil
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import console
 import datasets
 import files
+import run_folder
 import training
 from errors import UserError
 from labelled_sets import SETS, LabelledSets
 from options import Options
 
-RUN_FILE = "run.json"
-LABELS_FILE = "labels.npz"
-METRICS_FILE = "metrics.csv"
-
 # Testing needs no gradients, so larger batches fit; they change no result.
 TEST_BATCH_SIZE = 500
-
-LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
 
 
 def load_data(name: str, options: Options) -> LabelledSets:
     """The data set `name` ("cifar10", "svhn") or, with --synthetic, drawn digits in its place."""
     return LabelledSets.of(
-        datasets.load_synthetic(name) if options.synthetic else LOADERS[name](options.data_dir),
+        datasets.load_synthetic(name)
+        if options.synthetic
+        else run_folder.LOADERS[name](options.data_dir),
         options.train_size,
     )
-
-
-def training_images(
-    folder: Path, record: dict[str, Any], data_dir: str | None, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` training images (n, 3, 32, 32) of a run and the labels it trained on.
-
-    `data_dir` replaces the one that the run was given. Raises UserError where the data set is not
-    the run's.
-    """
-    settings = record["options"]
-    name = record["data"]["name"]
-    if settings["synthetic"]:
-        data = LabelledSets.of(datasets.load_synthetic(name.rpartition("-")[2]))
-    else:
-        data = LabelledSets.of(LOADERS[name](data_dir or settings["data_dir"]))
-    if data.fingerprint != record["data"]["fingerprint"]:
-        raise UserError(
-            f"{folder}: the data set {name} is not the one that this run trained on; "
-            "--data-dir names another folder"
-        )
-    labels = load_labels(folder)
-    data = replace(data, train=data.train.first(len(labels["train_numbers"])))
-    if record["data"]["noise"]:
-        data = data.with_noise_images(*record["data"]["noise"])
-    return data.images[labels["train_numbers"][:count]], labels["train_labels"][:count]
 
 
 def run(
@@ -89,8 +55,8 @@ def run(
     mode = execution_mode(options.device)
     folder = _new_run_folder(Path(options.results_dir) / options.experiment, options.overwrite)
     record = describe_run(options, network, data, parameters)
-    files.save_json(folder / RUN_FILE, record)
-    _save_labels(folder / LABELS_FILE, data)
+    files.save_json(folder / run_folder.RUN_FILE, record)
+    _save_labels(folder / run_folder.LABELS_FILE, data)
 
     report = console.Report(folder.name, data.class_names, options)
     with report.compiling():
@@ -120,7 +86,7 @@ def run(
             test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
             drop_last=options.as_in_2017,
             seed=options.seed,
-            observer=_Recorder(folder / METRICS_FILE, report),
+            observer=_Recorder(folder / run_folder.METRICS_FILE, report),
         )
     report.summary(history, folder)
     return history
@@ -162,7 +128,7 @@ def describe_run(
 
 
 def _new_run_folder(folder: Path, overwrite: bool) -> Path:
-    if (folder / RUN_FILE).exists():
+    if (folder / run_folder.RUN_FILE).exists():
         if not overwrite:
             raise UserError(
                 f"{folder} holds a run already; give --overwrite to start over, "
@@ -206,44 +172,5 @@ class _Recorder(training.Observer):
 
     def epoch_ends(self, row, evaluations):
         self._rows.append(row)
-        save_metrics(self._path, self._rows)
+        run_folder.save_metrics(self._path, self._rows)
         self._report.epoch_ends(row, evaluations)
-
-
-def save_metrics(path: Path, rows: list[dict[str, float]]) -> None:
-    """One line per epoch, CSV, every float with all its digits."""
-    with files.replacing(path, "w") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def load_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines that `save_metrics` wrote; whole numbers as int, the rest as float."""
-    with open(path, encoding="utf-8", newline="") as stream:
-        return [
-            {name: _parsed(text) for name, text in row.items()} for row in csv.DictReader(stream)
-        ]
-
-
-def _parsed(text: str) -> float:
-    return int(text) if text.isdigit() else float(text)
-
-
-def load_run(folder: Path) -> dict[str, Any]:
-    """The record of the run in `folder`; UserError where there is none or it cannot be read."""
-    path = folder / RUN_FILE
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no readable record of a run ({error})") from error
-
-
-def load_labels(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of the run's labels file."""
-    path = folder / LABELS_FILE
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no readable labels ({error})") from error
