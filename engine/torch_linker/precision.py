@@ -3,9 +3,9 @@
 TF32 rounds the operands of a product to eleven significant bits and sums in float32. -1, 0 and 1
 are not changed by that, so products of binarized activations and weights are exact in TF32, as long
 as their sums stay below 2**24. Where only one operand is such (every gradient of a binarized layer,
-and the first layer), the other is split into two parts of eleven bits each, whose sum is its value to
-within one unit in the last of float32's 24 bits, and mostly all of it. Two products in TF32 are
-then made of terms as accurate as float32's own, where one alone would keep half the bits.
+and the first layer), the other is split into two parts of eleven bits each, whose sum is its value
+to within one unit in the last of float32's 24 bits, and mostly all of it. Two products in TF32
+are then made of terms as accurate as float32's own, where one alone would keep half the bits.
 """
 
 from __future__ import annotations
