@@ -45,6 +45,12 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
     )
     add("--data-dir", metavar="DIR", help="the data set, if it has moved since the run")
     add("--results-dir", type=Path, metavar="DIR", default=Path("results"))
+    add(
+        "--device",
+        choices=options.DEVICES,
+        default="cpu",
+        help="what executes the graph (default: cpu)",
+    )
     chosen = parser.parse_args(argv)
     if (chosen.images is None) != (chosen.labels is None):
         parser.error("--images and --labels belong together")

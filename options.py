@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from errors import UserError
 
+DEVICES = ("cpu", "torch-cpu", "cuda")
+
 
 def positive_int(text: str) -> int:
     return _number(text, int, "a whole number of at least 1", lambda value: value >= 1)
@@ -76,9 +78,7 @@ class Options:
     corruption: float = _option(fraction, "F", "share of the labels that is replaced", 0.0)
     results_dir: str = _option(str, "DIR", "folder under which the run's folder is made", "results")
     overwrite: bool = _option(None, None, "start over where a run exists already", False)
-    device: str = _option(
-        str, None, "what executes the graph", "cpu", choices=("cpu", "torch-cpu", "cuda")
-    )
+    device: str = _option(str, None, "what executes the graph", "cpu", choices=DEVICES)
     as_in_2017: bool = _option(
         None,
         None,

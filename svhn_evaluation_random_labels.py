@@ -15,6 +15,7 @@ The last form reads files that the scripts of 2017 wrote.
 import time
 
 import evaluation
+import experiment
 import options
 
 
@@ -27,7 +28,8 @@ def main(argv=None):
     network = networks.build_cnn(**network)
     networks.set_parameters(network, evaluation.read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
-    test = networks.build_test(network, networks.shared_pool(images))
+    mode = experiment.execution_mode(chosen.device)
+    test = networks.build_test(network, networks.shared_pool(images), mode=mode)
 
     start = time.perf_counter()
     result = evaluation.evaluate(test, labels)
