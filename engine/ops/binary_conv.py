@@ -158,8 +158,8 @@ C_CODE = """
                              (npy_intp)geometry.out_rows(), (npy_intp)geometry.out_columns()};
         if (!shape[2] || !shape[3]) {
             PyErr_Format(PyExc_ValueError,
-                         "BinaryConv2d: filters of %%zd x %%zd do not fit into images of %%zd x %%zd, "
-                         "padding included",
+                         "BinaryConv2d: filters of %%zd x %%zd do not fit into images of "
+                         "%%zd x %%zd, padding included",
                          (Py_ssize_t)sizes[0], (Py_ssize_t)sizes[1],
                          (Py_ssize_t)(geometry.rows + 2 * geometry.pad_rows),
                          (Py_ssize_t)(geometry.columns + 2 * geometry.pad_columns));
