@@ -1,4 +1,4 @@
-// Convolution of two-valued images with two-valued filters, from floats to floats.
+// Convolution of two-valued images with two-valued filters, to floats.
 //
 // Each image is packed, its rows are laid out once per horizontal shift and stride phase (so that
 // each tap of each output pixel is one fixed offset away from the pixel's number), and multiplied
@@ -156,11 +156,19 @@ struct PackedFilters {
         if (path == AVX2) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
     }
 
-    void use_in(Product* product) const {
-        product->filters = bits.data;
-        product->filter_nibbles = nibbles.data;
+    // Filter 0 of the product becomes number `first` of these.
+    void use_in(Product* product, size_t first = 0) const {
+        product->filters = bits.data + first * stride;
+        product->filter_nibbles = nibbles.data + (nibbles.data ? 8 * first * stride : 0);
         product->filter_stride = (ptrdiff_t)stride;
     }
+};
+
+// One batch of images, as floats, or packed by an earlier layer: then each image has a plane of
+// `rows * columns` words per 32 channels, and a last plane that is not 0 where a NaN was.
+struct Images {
+    const float* floats;
+    const uint32_t* packed;
 };
 
 // What one thread needs for one image.
@@ -168,8 +176,10 @@ struct ImageColumns {
     const Geometry& geometry;
     const Layout& layout;
     Path path;
-    size_t words, pitch, word_pitch;
+    size_t words, word_pitch;
+    bool nan;  // there are NaNs, in `nan_plane`
     Buffer<uint32_t> packed;
+    Buffer<uint32_t> nan_plane;
     Buffer<uint8_t> packed_nibbles;
     Buffer<uint32_t> columns;
     Buffer<uint8_t> nibbles;
@@ -182,10 +192,11 @@ struct ImageColumns {
           layout(l),
           path(p),
           words(words_of(g.channels)),
-          pitch(plane_pitch(g.pixels(), 4)),
           word_pitch(plane_pitch(l.plane, p == AVX2 ? 1 : 4)),
-          packed(words * pitch),
-          packed_nibbles(p == AVX2 ? 8 * words * pitch : 0),
+          nan(false),
+          packed(words * g.pixels()),
+          nan_plane(g.pixels()),
+          packed_nibbles(p == AVX2 ? 8 * words * g.pixels() : 0),
           columns(p == AVX2 ? 0 : words * word_pitch),
           nibbles(p == AVX2 ? 8 * words * word_pitch : 0),
           ones(coding == UNIT ? g.pixels() : 0),
@@ -200,37 +211,60 @@ struct ImageColumns {
     }
 
     bool allocated() const {
-        return packed.data && packed_nibbles.data && columns.data && nibbles.data && ones.data &&
-               ones_columns.data && ones_inside.data;
+        return packed.data && nan_plane.data && packed_nibbles.data && columns.data &&
+               nibbles.data && ones.data && ones_columns.data && ones_inside.data;
     }
 
-    // Packs an image and lays it out; true where a NaN was in it.
-    bool fill(const float* image, Coding coding) {
-        size_t pixels = geometry.pixels();
-        bool nan = pack_planes(path, image, geometry.channels, (ptrdiff_t)pixels, pixels, coding,
-                               packed.data, pitch);
-        if (coding == UNIT) count_ones();
+    // Packs image number `number`, where it is not packed already, and lays it out.
+    void fill(const Images& images, size_t number, Coding coding) {
+        const size_t pixels = geometry.pixels();
+        if (images.packed) {
+            const uint32_t* image = images.packed + number * (words + 1) * pixels;
+            const uint32_t* marks = image + words * pixels;
+            uint32_t any = 0;
+            for (size_t pixel = 0; pixel < pixels; ++pixel) any |= marks[pixel];
+            nan = any != 0;
+            if (nan) memcpy(nan_plane.data, marks, pixels * sizeof *marks);
+            lay_out(image, coding);
+        } else {
+            const float* image = images.floats + number * geometry.channels * pixels;
+            nan = pack_planes(path, image, geometry.channels, (ptrdiff_t)pixels, pixels, coding,
+                              packed.data, pixels);
+            if (nan) mark_nan(image);
+            lay_out(packed.data, coding);
+        }
+    }
+
+    void lay_out(const uint32_t* image, Coding coding) {
+        const size_t pixels = geometry.pixels();
+        if (coding == UNIT) count_ones(image);
 #if BINARY_X86
         if (path == AVX2) {
-            split_nibbles(packed.data, words, pixels, pitch, packed_nibbles.data, pitch);
+            split_nibbles(image, words, pixels, pixels, packed_nibbles.data, pixels);
             for (size_t plane = 0; plane < 8 * words; ++plane)
-                layout.lay_out(packed_nibbles.data + plane * pitch, (uint8_t)0x80,
+                layout.lay_out(packed_nibbles.data + plane * pixels, (uint8_t)0x80,
                                nibbles.data + plane * word_pitch);
-            return nan;
+            return;
         }
 #endif
         for (size_t word = 0; word < words; ++word)
-            layout.lay_out(packed.data + word * pitch, (uint32_t)0,
-                           columns.data + word * word_pitch);
-        return nan;
+            layout.lay_out(image + word * pixels, (uint32_t)0, columns.data + word * word_pitch);
+    }
+
+    void mark_nan(const float* image) {
+        for (size_t pixel = 0; pixel < geometry.pixels(); ++pixel) {
+            nan_plane.data[pixel] = 0;
+            for (size_t channel = 0; channel < geometry.channels; ++channel)
+                nan_plane.data[pixel] |= std::isnan(image[channel * geometry.pixels() + pixel]);
+        }
     }
 
     // ones_inside[p]: how many ones the taps of output pixel p see.
-    void count_ones() {
+    void count_ones(const uint32_t* image) {
         memset(ones.data, 0, geometry.pixels() * sizeof *ones.data);
         for (size_t word = 0; word < words; ++word)
             for (size_t pixel = 0; pixel < geometry.pixels(); ++pixel)
-                ones.data[pixel] += __builtin_popcount(packed.data[word * pitch + pixel]);
+                ones.data[pixel] += __builtin_popcount(image[word * geometry.pixels() + pixel]);
         layout.lay_out(ones.data, 0, ones_columns.data);
         size_t pixels = geometry.out_pixels();
         memset(ones_inside.data, 0, TILE * tiles_of(pixels) * sizeof *ones_inside.data);
@@ -248,85 +282,120 @@ struct ImageColumns {
     }
 };
 
-// What float arithmetic makes of a NaN: it spreads to every output pixel that sees it.
-inline void spread_nan(const Geometry& g, const float* image, size_t first, size_t last,
-                       float* out) {
-    for (size_t y = 0; y < g.out_rows(); ++y)
-        for (size_t x = 0; x < g.out_columns(); ++x)
-            for (size_t tap = 0; tap < g.taps(); ++tap) {
-                size_t row = y * g.stride_rows + tap / g.filter_columns - g.pad_rows;
-                size_t column = x * g.stride_columns + tap % g.filter_columns - g.pad_columns;
-                if (row >= g.rows || column >= g.columns) continue;
-                bool nan = false;
-                for (size_t channel = 0; channel < g.channels; ++channel)
-                    nan |= std::isnan(image[(channel * g.rows + row) * g.columns + column]);
-                if (!nan) continue;
-                for (size_t filter = first; filter < last; ++filter)
-                    out[(filter * g.out_rows() + y) * g.out_columns() + x] = NAN;
-            }
-}
-
 inline void fill_nan(float* out, size_t count, ptrdiff_t stride) {
     for (size_t i = 0; i < count; ++i) out[(ptrdiff_t)i * stride] = NAN;
 }
 
+// What all threads share: the geometry's tables and the packed filters.
+struct Convolution {
+    const Geometry& geometry;
+    const Path path;
+    const Coding coding;
+    const float scale;
+    const Layout layout;
+    PackedFilters packed;
+    Buffer<int32_t> inside;  // channels times taps inside the image, per output pixel
+
+    Convolution(Path p, const Geometry& g, Coding c, float s)
+        : geometry(g),
+          path(p),
+          coding(c),
+          scale(s),
+          layout(g),
+          packed(p, g.filters, g.channels, g.taps()),
+          inside(TILE * tiles_of(g.out_pixels())) {
+        for (size_t pixel = 0; allocated() && pixel < TILE * tiles_of(g.out_pixels()); ++pixel)
+            inside.data[pixel] = layout.inside.data[pixel] * (int32_t)g.channels;
+    }
+
+    bool allocated() const { return layout.allocated() && packed.allocated() && inside.data; }
+
+    void pack(const float* filters, size_t filter) {
+        const size_t size = geometry.channels * geometry.taps();
+        packed.pack(path, filter, filters + filter * size, geometry.channels, geometry.taps(),
+                    SIGN);
+    }
+
+    // Filters [first, last) of one image to `out`, (last - first) planes.
+    void multiply(const ImageColumns& columns, size_t first, size_t last, float* out) const {
+        const size_t pixels = geometry.out_pixels();
+        Product product = {};
+        product.taps = geometry.taps();
+        product.words = packed.words;
+        product.pixels = pixels;
+        product.tap_offset = layout.tap_offset.data;
+        product.valid = coding == SIGN ? layout.valid.data : NULL;
+        product.pixel_base = coding == SIGN ? inside.data : columns.ones_inside.data;
+        product.scale = scale;
+        product.out = out;
+        product.out_stride = (ptrdiff_t)pixels;
+        columns.use_in(&product);
+        packed.use_in(&product, first);
+        const MultiplyTile multiply_tile = multiply_tile_of(path);
+        for (size_t tile = 0; tile < tiles_of(pixels); ++tile)
+            multiply_tile(product, coding == SIGN ? XOR : AND, 0, last - first, tile);
+        if (columns.nan) spread_nan(columns.nan_plane.data, last - first, out);
+        for (size_t filter = first; filter < last; ++filter)
+            if (packed.nan.data[filter]) fill_nan(out + (filter - first) * pixels, pixels, 1);
+    }
+
+    // What float arithmetic makes of a NaN: it spreads to every output pixel that sees it.
+    void spread_nan(const uint32_t* nan_plane, size_t planes, float* out) const {
+        const Geometry& g = geometry;
+        for (size_t y = 0; y < g.out_rows(); ++y)
+            for (size_t x = 0; x < g.out_columns(); ++x)
+                for (size_t tap = 0; tap < g.taps(); ++tap) {
+                    size_t row = y * g.stride_rows + tap / g.filter_columns - g.pad_rows;
+                    size_t column = x * g.stride_columns + tap % g.filter_columns - g.pad_columns;
+                    if (row < g.rows && column < g.columns && nan_plane[row * g.columns + column])
+                        fill_nan(out + y * g.out_columns() + x, planes,
+                                 (ptrdiff_t)g.out_pixels());
+                }
+    }
+};
+
+// With fewer images than threads, each image's filters are shared out among several of them.
+struct Shares {
+    size_t per_image, filters;
+
+    Shares(const Geometry& g, int threads, size_t multiple) {
+        const size_t blocks = (g.filters + multiple - 1) / multiple;
+        per_image = ((size_t)threads + g.images - 1) / g.images;
+        if (per_image > blocks) per_image = blocks;
+        filters = (blocks + per_image - 1) / per_image * multiple;
+    }
+    size_t first(size_t unit) const { return unit % per_image * filters; }
+    size_t last(size_t unit, size_t all) const {
+        const size_t end = first(unit) + filters;
+        return end < all ? end : all;
+    }
+};
+
 // out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
 // `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
 inline Status convolve(Path path, int threads, const Geometry& g, Coding coding,
-                       const float* images, const float* filters, float scale, float* out) {
-    const size_t out_pixels = g.out_pixels(), taps = g.taps();
-    if (!g.images || !g.filters || !out_pixels) return DONE;
-    const Layout layout(g);
-    PackedFilters packed(path, g.filters, g.channels, taps);
-    if (!layout.allocated() || !packed.allocated()) return NO_MEMORY;
-    Buffer<int32_t> inside(TILE * tiles_of(out_pixels));
-    if (!inside.data) return NO_MEMORY;
-    for (size_t pixel = 0; pixel < TILE * tiles_of(out_pixels); ++pixel)
-        inside.data[pixel] = layout.inside.data[pixel] * (int32_t)g.channels;
-    // Fewer images than threads: each image's filters are shared out.
-    size_t shares = ((size_t)threads + g.images - 1) / g.images;
-    if (shares > (g.filters + 3) / 4) shares = (g.filters + 3) / 4;
-    const size_t share = ((g.filters + shares - 1) / shares + 3) / 4 * 4;
-    const MultiplyTile multiply_tile = multiply_tile_of(path);
+                       const Images& images, const float* filters, float scale, float* out) {
+    if (!g.images || !g.filters || !g.out_pixels()) return DONE;
+    Convolution convolution(path, g, coding, scale);
+    if (!convolution.allocated()) return NO_MEMORY;
+    const Shares shares(g, threads, 4);
     bool no_memory = false;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) reduction(|| : no_memory)
     {
 #pragma omp for schedule(static)
         for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
-            packed.pack(path, (size_t)filter, filters + (size_t)filter * g.channels * taps,
-                        g.channels, taps, SIGN);
-        ImageColumns columns(g, layout, path, coding);
+            convolution.pack(filters, (size_t)filter);
+        ImageColumns columns(g, convolution.layout, path, coding);
+        no_memory = !columns.allocated();
 #pragma omp for schedule(dynamic, 1)
-        for (ptrdiff_t unit = 0; unit < (ptrdiff_t)(g.images * shares); ++unit) {
-            if (!columns.allocated()) {
-#pragma omp atomic write
-                no_memory = true;
-                continue;
-            }
-            const size_t number = (size_t)unit / shares;
-            const size_t first = (size_t)unit % shares * share;
-            const size_t last = first + share < g.filters ? first + share : g.filters;
-            if (first >= last) continue;
-            const float* image = images + number * g.channels * g.pixels();
-            float* image_out = out + number * g.filters * out_pixels;
-            const bool nan = columns.fill(image, coding);
-            Product product = {};
-            product.taps = taps;
-            product.words = packed.words;
-            product.pixels = out_pixels;
-            product.tap_offset = layout.tap_offset.data;
-            product.valid = coding == SIGN ? layout.valid.data : NULL;
-            product.pixel_base = coding == SIGN ? inside.data : columns.ones_inside.data;
-            product.scale = scale;
-            product.out = image_out;
-            product.out_stride = (ptrdiff_t)out_pixels;
-            columns.use_in(&product);
-            packed.use_in(&product);
-            for (size_t tile = 0; tile < tiles_of(out_pixels); ++tile)
-                multiply_tile(product, coding == SIGN ? XOR : AND, first, last, tile);
-            if (nan) spread_nan(g, image, first, last, image_out);
-            for (size_t filter = first; filter < last; ++filter)
-                if (packed.nan.data[filter]) fill_nan(image_out + filter * out_pixels, out_pixels, 1);
+        for (ptrdiff_t unit = 0; unit < (ptrdiff_t)(g.images * shares.per_image); ++unit) {
+            const size_t number = (size_t)unit / shares.per_image;
+            const size_t first = shares.first((size_t)unit);
+            const size_t last = shares.last((size_t)unit, g.filters);
+            if (no_memory || first >= last) continue;
+            columns.fill(images, number, coding);
+            convolution.multiply(columns, first, last,
+                                 out + (number * g.filters + first) * g.out_pixels());
         }
     }
     return no_memory ? NO_MEMORY : DONE;

@@ -91,15 +91,15 @@ class BinaryConv2d(KernelOp):
         images, filters = inputs
         if images.shape[1] != filters.shape[1]:
             raise ValueError(
-                f"BinaryConv2d: images of {images.shape[1]} channels, filters of {filters.shape[1]}"
+                f"images of {images.shape[1]} channels do not go with filters of {filters.shape[1]}"
             )
         rows, columns = filters.shape[2:]
         pad_rows, pad_columns = self.padding(rows, columns)
         padded = np.pad(images, ((0, 0), (0, 0), (pad_rows, pad_rows), (pad_columns, pad_columns)))
         if padded.shape[2] < rows or padded.shape[3] < columns:
             raise ValueError(
-                f"BinaryConv2d: filters of {rows} x {columns} do not fit into images of "
-                f"{padded.shape[2]} x {padded.shape[3]}, padding included"
+                f"filters of {rows} x {columns} do not fit into images of {images.shape[2]} x "
+                f"{images.shape[3]} with padding of {pad_rows} x {pad_columns}"
             )
         if self.filter_flip:
             filters = filters[:, :, ::-1, ::-1]
@@ -121,68 +121,67 @@ class BinaryConv2d(KernelOp):
             "images": inputs[0],
             "filters": inputs[1],
             "out": outputs[0],
-            "params": sub["params"],
-            "fail": sub["fail"],
+            "geometry": CONV_GEOMETRY % {**sub, "planes": "filter_sizes[1]"},
+            **sub,
         }
 
 
-C_CODE = """
-{
-    PyArrayObject* images = PyArray_GETCONTIGUOUS(%(images)s);
-    PyArrayObject* filters = PyArray_GETCONTIGUOUS(%(filters)s);
-    bool failed = !images || !filters;
-    if (!failed && PyArray_DIM(images, 1) != PyArray_DIM(filters, 1)) {
-        PyErr_Format(PyExc_ValueError, "BinaryConv2d: images of %%zd channels, filters of %%zd",
-                     (Py_ssize_t)PyArray_DIM(images, 1), (Py_ssize_t)PyArray_DIM(filters, 1));
-        failed = true;
-    }
-    if (!failed) {
-        binary::Geometry geometry;
-        geometry.images = PyArray_DIM(images, 0);
-        geometry.channels = PyArray_DIM(images, 1);
-        geometry.rows = PyArray_DIM(images, 2);
-        geometry.columns = PyArray_DIM(images, 3);
-        geometry.filters = PyArray_DIM(filters, 0);
-        geometry.filter_rows = PyArray_DIM(filters, 2);
-        geometry.filter_columns = PyArray_DIM(filters, 3);
-        const npy_int64 sizes[2] = {PyArray_DIM(filters, 2), PyArray_DIM(filters, 3)};
+# Fills `geometry` from `images`, `filters` and the params; how many planes the images must have is
+# `planes`.
+CONV_GEOMETRY = """
+    binary::Geometry geometry;
+    {
+        const npy_intp* image_sizes = PyArray_DIMS(images.array);
+        const npy_intp* filter_sizes = PyArray_DIMS(filters.array);
+        if (image_sizes[1] != (npy_intp)(%(planes)s)) {
+            PyErr_Format(PyExc_ValueError, "images of %%zd channels do not go with filters of %%zd",
+                         (Py_ssize_t)image_sizes[1], (Py_ssize_t)filter_sizes[1]);
+            %(fail)s
+        }
         npy_int64 pads[2] = {%(params)s->pad_rows, %(params)s->pad_columns};
         for (int i = 0; i < 2; ++i)
-            pads[i] = pads[i] == -1 ? sizes[i] / 2 : pads[i] == -2 ? sizes[i] - 1 : pads[i];
+            pads[i] = pads[i] == -1   ? filter_sizes[2 + i] / 2
+                      : pads[i] == -2 ? filter_sizes[2 + i] - 1
+                                      : pads[i];
+        geometry.images = image_sizes[0];
+        geometry.channels = filter_sizes[1];
+        geometry.rows = image_sizes[2];
+        geometry.columns = image_sizes[3];
+        geometry.filters = filter_sizes[0];
+        geometry.filter_rows = filter_sizes[2];
+        geometry.filter_columns = filter_sizes[3];
         geometry.pad_rows = pads[0];
         geometry.pad_columns = pads[1];
         geometry.stride_rows = %(params)s->stride_rows;
         geometry.stride_columns = %(params)s->stride_columns;
         geometry.flip = %(params)s->filter_flip;
-        npy_intp shape[4] = {(npy_intp)geometry.images, (npy_intp)geometry.filters,
-                             (npy_intp)geometry.out_rows(), (npy_intp)geometry.out_columns()};
-        if (!shape[2] || !shape[3]) {
+        if (!geometry.out_pixels()) {
             PyErr_Format(PyExc_ValueError,
-                         "BinaryConv2d: filters of %%zd x %%zd do not fit into images of "
-                         "%%zd x %%zd, padding included",
-                         (Py_ssize_t)sizes[0], (Py_ssize_t)sizes[1],
-                         (Py_ssize_t)(geometry.rows + 2 * geometry.pad_rows),
-                         (Py_ssize_t)(geometry.columns + 2 * geometry.pad_columns));
-            failed = true;
-        }
-        failed = failed || !fresh_output(&%(out)s, 4, shape);
-        if (!failed) {
-            binary::Status status;
-            Py_BEGIN_ALLOW_THREADS
-            status = binary::convolve(
-                binary::best_path(), kernel_threads(), geometry,
-                %(params)s->unit_images ? binary::UNIT : binary::SIGN,
-                (const float*)PyArray_DATA(images), (const float*)PyArray_DATA(filters),
-                %(params)s->scale, (float*)PyArray_DATA(%(out)s));
-            Py_END_ALLOW_THREADS
-            if (status == binary::NO_MEMORY) {
-                PyErr_NoMemory();
-                failed = true;
-            }
+                         "filters of %%zd x %%zd do not fit into images of %%zd x %%zd "
+                         "with padding of %%zd x %%zd",
+                         (Py_ssize_t)filter_sizes[2], (Py_ssize_t)filter_sizes[3],
+                         (Py_ssize_t)image_sizes[2], (Py_ssize_t)image_sizes[3],
+                         (Py_ssize_t)pads[0], (Py_ssize_t)pads[1]);
+            %(fail)s
         }
     }
-    Py_XDECREF(images);
-    Py_XDECREF(filters);
-    if (failed) { %(fail)s }
+"""
+
+C_CODE = """
+{
+    Contiguous images(%(images)s), filters(%(filters)s);
+    if (!images.array || !filters.array) { %(fail)s }
+    %(geometry)s
+    npy_intp shape[4] = {(npy_intp)geometry.images, (npy_intp)geometry.filters,
+                         (npy_intp)geometry.out_rows(), (npy_intp)geometry.out_columns()};
+    if (!fresh_output(&%(out)s, 4, shape)) { %(fail)s }
+    const binary::Images source = {images.data(), NULL};
+    binary::Status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = binary::convolve(binary::best_path(), kernel_threads(), geometry,
+                              %(params)s->unit_images ? binary::UNIT : binary::SIGN, source,
+                              filters.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
+    Py_END_ALLOW_THREADS
+    if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }
 }
 """

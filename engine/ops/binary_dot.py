@@ -48,45 +48,27 @@ class BinaryDot(KernelOp):
         outputs[0][0] = np.dot(x, w)
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return C_CODE % {
-            "x": inputs[0],
-            "w": inputs[1],
-            "out": outputs[0],
-            "params": sub["params"],
-            "fail": sub["fail"],
-        }
+        return C_CODE % {"x": inputs[0], "w": inputs[1], "out": outputs[0], **sub}
 
 
 C_CODE = """
 {
-    PyArrayObject* x = PyArray_GETCONTIGUOUS(%(x)s);
-    PyArrayObject* w = PyArray_GETCONTIGUOUS(%(w)s);
-    bool failed = !x || !w;
-    if (!failed && PyArray_DIM(x, 1) != PyArray_DIM(w, 0)) {
-        PyErr_Format(PyExc_ValueError, "BinaryDot: x has %%zd columns, w has %%zd rows",
-                     (Py_ssize_t)PyArray_DIM(x, 1), (Py_ssize_t)PyArray_DIM(w, 0));
-        failed = true;
+    Contiguous x(%(x)s), w(%(w)s);
+    if (!x.array || !w.array) { %(fail)s }
+    const npy_intp depth = PyArray_DIM(x.array, 1);
+    if (depth != PyArray_DIM(w.array, 0)) {
+        PyErr_Format(PyExc_ValueError, "x of %%zd columns does not go with w of %%zd rows",
+                     (Py_ssize_t)depth, (Py_ssize_t)PyArray_DIM(w.array, 0));
+        %(fail)s
     }
-    if (!failed) {
-        npy_intp shape[2] = {PyArray_DIM(x, 0), PyArray_DIM(w, 1)};
-        failed = !fresh_output(&%(out)s, 2, shape);
-        if (!failed) {
-            binary::Status status;
-            Py_BEGIN_ALLOW_THREADS
-            status = binary::multiply(
-                binary::best_path(), kernel_threads(), shape[0], PyArray_DIM(x, 1), shape[1],
-                %(params)s->unit_x ? binary::UNIT : binary::SIGN, (const float*)PyArray_DATA(x),
-                (const float*)PyArray_DATA(w), %(params)s->scale,
-                (float*)PyArray_DATA(%(out)s));
-            Py_END_ALLOW_THREADS
-            if (status == binary::NO_MEMORY) {
-                PyErr_NoMemory();
-                failed = true;
-            }
-        }
-    }
-    Py_XDECREF(x);
-    Py_XDECREF(w);
-    if (failed) { %(fail)s }
+    npy_intp shape[2] = {PyArray_DIM(x.array, 0), PyArray_DIM(w.array, 1)};
+    if (!fresh_output(&%(out)s, 2, shape)) { %(fail)s }
+    binary::Status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = binary::multiply(binary::best_path(), kernel_threads(), shape[0], depth, shape[1],
+                              %(params)s->unit_x ? binary::UNIT : binary::SIGN, x.data(),
+                              w.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
+    Py_END_ALLOW_THREADS
+    if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }
 }
 """

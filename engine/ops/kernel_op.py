@@ -11,12 +11,13 @@ from engine import kernels
 
 _ARRAYS = """
 /* Theano hands an Op the array of its previous call, to be reused where it fits. */
-static bool fresh_output(PyArrayObject **output, int ndim, npy_intp *shape) {
+static bool fresh_output(PyArrayObject **output, int ndim, npy_intp *shape,
+                         int type = NPY_FLOAT32) {
     if (*output && PyArray_NDIM(*output) == ndim && PyArray_IS_C_CONTIGUOUS(*output)
         && PyArray_CompareLists(PyArray_DIMS(*output), shape, ndim))
         return true;
     Py_XDECREF(*output);
-    *output = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, NPY_FLOAT32);
+    *output = (PyArrayObject *)PyArray_SimpleNew(ndim, shape, type);
     return *output != NULL;
 }
 

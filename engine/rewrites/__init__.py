@@ -8,5 +8,6 @@ all. Without them the graph is Theano's own.
 from engine.rewrites import (  # noqa: F401 - each registers its rewrites
     batch_norm,
     binary_conv,
+    binary_signs,
     gradient_conv,
 )

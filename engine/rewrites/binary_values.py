@@ -156,16 +156,21 @@ def _evaluated(operation, node, sets) -> Values:
     own = [np.dtype(variable.dtype).type for variable in node.inputs]
     result = np.dtype(node.outputs[0].dtype).type
     outcomes = set()
+    for combination in itertools.product(*sets):
+        exact = evaluate(operation, map(np.float64, combination))
+        rounded = evaluate(operation, (kind(value) for kind, value in zip(own, combination)))
+        if not math.isfinite(exact) or result(rounded) != exact:
+            return None
+        outcomes.add(exact)
+    return frozenset(outcomes)
+
+
+def evaluate(operation, numbers) -> float:
+    """The scalar Op `operation` applied to numpy `numbers`."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # Theano's multiplication calls numpy's deprecated `product`.
         warnings.simplefilter("ignore", DeprecationWarning)
-        for combination in itertools.product(*sets):
-            exact = float(operation.impl(*map(np.float64, combination)))
-            rounded = operation.impl(*(kind(value) for kind, value in zip(own, combination)))
-            if not math.isfinite(exact) or result(rounded) != exact:
-                return None
-            outcomes.add(exact)
-    return frozenset(outcomes)
+        return float(operation.impl(*numbers))
 
 
 def _union(variables, known: dict) -> Values:
