@@ -1,0 +1,98 @@
+"""Tables and chart of docs/performance.md from docs/performance.json, which `cpu.py` writes.
+
+    python benchmarks/render.py
+
+Replaces what stands between the markers in docs/performance.md, and draws docs/performance.svg.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+RESULTS = PROJECT / "docs" / "performance.json"
+DOCUMENT = PROJECT / "docs" / "performance.md"
+CHART = PROJECT / "docs" / "performance.svg"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+NAMES = {"cifar10": "CIFAR-10", "svhn": "SVHN"}
+TITLES = {
+    "step": "Training step, batch 50",
+    "testing": "Testing, each side at the batch size that suits it",
+    "epoch": "A fiftieth of an epoch, all testing included",
+    "evaluation": "Evaluation of 7,000 images",
+    "compile": "Compiling both functions, and the first calls",
+    "memory": "Peak resident memory, full-size data set",
+}
+COLOURS = ("#0072B2", "#999999", "#D55E00", "#E69F00")
+
+
+def main() -> None:
+    results = json.loads(RESULTS.read_text())
+    machine = results.pop("machine")
+    lines = [
+        f"Machine: {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, "
+        f"numpy {machine['numpy']}, Theano {machine['theano']}, PyTorch {machine['torch']}.",
+        "",
+    ]
+    for key, result in results.items():
+        kind, network = key.split()
+        lines += [
+            f"### {TITLES[kind]}: {NAMES[network]} network",
+            "",
+            f"`python benchmarks/cpu.py --only {kind} --networks {network}`",
+            "",
+            f"| side | median, {result['unit']} | times ours |",
+            "|---|---|---|",
+        ]
+        for name, median in result["medians"].items():
+            batch = result.get("batch_sizes", {}).get(name)
+            label = f"{name}, batch {batch}" if batch else name
+            lines.append(f"| {label} | {median:.4g} | {result['ratios'][name]:.2f} |")
+        lines.append("")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    body = "\n".join(lines)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
+    draw(results)
+
+
+def draw(results: dict) -> None:
+    """How many times faster ours is than each other side, a group of bars per measurement."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kinds = [key for key in results if key.split()[0] in ("step", "testing", "epoch", "evaluation")]
+    sides = list(dict.fromkeys(name for key in kinds for name in list(results[key]["ratios"])[1:]))
+    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.75 * len(kinds)), layout="constrained")
+    height = 0.8 / len(sides)
+    for number, side in enumerate(sides):
+        positions, speedups = [], []
+        for row, key in enumerate(kinds):
+            ratio = results[key]["ratios"].get(side)
+            if ratio is not None:
+                positions.append(row + (number - (len(sides) - 1) / 2) * height)
+                speedups.append(1 / ratio if results[key]["unit"] == "images/s" else ratio)
+        bars = axes.barh(
+            positions, speedups, height, color=COLOURS[number + 1], label=f"than {side}"
+        )
+        axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_yticks(
+        range(len(kinds)), [f"{key.split()[0]}, {NAMES[key.split()[1]]}" for key in kinds]
+    )
+    axes.invert_yaxis()
+    axes.set_xlabel("how many times faster this project is")
+    axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(CHART, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
