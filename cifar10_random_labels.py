@@ -21,8 +21,9 @@ def main(argv=None):
 
     import networks
 
-    widths = networks.scale_widths(networks.CIFAR10_WIDTHS, chosen.width)
-    network = networks.build_cnn(widths, activation="tanh", seed=chosen.seed)
+    network = networks.build_cnn(
+        networks.CIFAR10_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed
+    )
     return experiment.run(chosen, network, data, parameters="model_parameters")
 
 

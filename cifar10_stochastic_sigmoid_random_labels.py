@@ -20,8 +20,13 @@ def main(argv=None):
 
     import networks
 
-    widths = networks.scale_widths(networks.CIFAR10_WIDTHS, chosen.width)
-    network = networks.build_cnn(widths, activation="sigmoid", stochastic=True, seed=chosen.seed)
+    network = networks.build_cnn(
+        networks.CIFAR10_WIDTHS,
+        chosen.width,
+        activation="sigmoid",
+        stochastic=True,
+        seed=chosen.seed,
+    )
     return experiment.run(chosen, network, data, parameters="model_parameters_stochastic_sigmoid")
 
 

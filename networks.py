@@ -46,6 +46,7 @@ def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
 
 def build_cnn(
     widths: Sequence[int],
+    width: float = 1.0,
     activation: str = "tanh",
     stochastic: bool = False,
     dropout: Sequence[float] = (0.0, 0.0),
@@ -54,12 +55,13 @@ def build_cnn(
     """BinaryNet's CNN: its output layer, (batch, 10), for images (batch, 3, 32, 32) float32.
 
     Six 3x3 convolutions with `widths[:6]` filters, max-pooling after every second one, two dense
-    layers with `widths[6:]` units and an output of 10; batch norm after each, the binary
-    `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the last. `dropout` gives the
-    probabilities after the two hidden dense layers, before their batch norm. `stochastic` weights
-    are drawn anew for every output that is not deterministic. `seed` starts the weights and the
-    random streams.
+    layers with `widths[6:]` units, all of them times `width`, and an output of 10; batch norm after
+    each, the binary `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the last.
+    `dropout` gives the probabilities after the two hidden dense layers, before their batch norm.
+    `stochastic` weights are drawn anew for every output that is not deterministic. `seed` starts
+    the weights and the random streams.
     """
+    widths = scale_widths(widths, width)
     lasagne.random.set_rng(np.random.RandomState(seed))
     binary: dict[str, Any] = {
         "binary": True,

@@ -92,8 +92,10 @@ def labelled_sets_of(
     arrays = load_labels(folder)
     sets: dict[str, Any] = {
         name: LabelledSet(
-            *(arrays[f"{name}_{field}"] for field in ("numbers", "labels", "true_labels")),
-            arrays[f"{name}_corrupted"],
+            numbers=arrays[f"{name}_numbers"],
+            labels=arrays[f"{name}_labels"],
+            true_labels=arrays[f"{name}_true_labels"],
+            corrupted=arrays[f"{name}_corrupted"],
         )
         for name in SETS
     }

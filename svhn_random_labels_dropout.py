@@ -19,8 +19,9 @@ def main(argv=None):
 
     import networks
 
-    widths = networks.scale_widths(networks.SVHN_WIDTHS, chosen.width)
-    network = networks.build_cnn(widths, activation="tanh", dropout=(0.25, 0.5), seed=chosen.seed)
+    network = networks.build_cnn(
+        networks.SVHN_WIDTHS, chosen.width, activation="tanh", dropout=(0.25, 0.5), seed=chosen.seed
+    )
     return experiment.run(
         chosen, network, data, parameters="model_parameters_random_labels_svhn_dropout"
     )

@@ -22,8 +22,9 @@ def main(argv=None):
 
     import networks
 
-    widths = networks.scale_widths(networks.SVHN_WIDTHS, chosen.width)
-    network = networks.build_cnn(widths, activation="tanh", seed=chosen.seed)
+    network = networks.build_cnn(
+        networks.SVHN_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed
+    )
     penalty = sum(
         0.0005 * networks.sum_of_squares(layer.W) for layer in networks.dense_layers(network)
     )

@@ -24,8 +24,9 @@ def main(argv=None):
 
     import networks
 
-    widths = networks.scale_widths(networks.SVHN_WIDTHS, chosen.width)
-    network = networks.build_cnn(widths, activation="sigmoid", stochastic=True, seed=chosen.seed)
+    network = networks.build_cnn(
+        networks.SVHN_WIDTHS, chosen.width, activation="sigmoid", stochastic=True, seed=chosen.seed
+    )
     testing = {"deterministic": False}
     if not chosen.as_in_2017:
         testing.update(batch_norm_use_averages=True, batch_norm_update_averages=False)
