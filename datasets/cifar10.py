@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datasets import cache, download, locate, safe_pickle
-from datasets.pool import IMAGE_SHAPE, DataError, DataSet
+from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 MD5 = "c58f30108f718f92721af3b95e74349a"
@@ -17,6 +19,9 @@ FOLDER = "cifar-10-batches-py"
 SUBFOLDERS = (FOLDER, f"cifar10/{FOLDER}", "")
 TRAINING = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
+
+# Thirty times a batch of 10,000 images.
+MOST_BYTES = 1 << 30
 
 CLASS_NAMES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -27,23 +32,21 @@ CLASS_NAMES = (
 def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
     """CIFAR-10: the last tenth of the training files is the validation set (5,000 of 50,000).
 
-    Files are looked for as `datasets.locate.find` says, and downloaded into `datasets/data/` where
-    there are none and `download` allows it. Raises DataError.
+    Where the files are looked for and downloaded to is `datasets.locate`'s matter. Raises DataError
+    where they are missing and `download` is false, cannot be downloaded, or are damaged.
     """
     names = (*TRAINING, TEST)
     folder = locate.find("CIFAR-10", SUBFOLDERS, names, data_dir)
     if folder is None:
-        if not download:
-            raise DataError("CIFAR-10 is not there, and downloading is switched off")
-        folder = fetch(locate.DEFAULT_ROOT)
-    arrays = cache.cached("cifar10", [folder / name for name in names], lambda: parse(folder))
-    training = int(arrays["training"][0])
+        folder = fetch(locate.download_root("CIFAR-10", download))
+    pool = cache.cached("cifar10", [folder / name for name in names], lambda: parse(folder))
+    training = int(pool.counts[0])
     held_out = training // 10
-    numbers = np.arange(len(arrays["labels"]))
+    numbers = np.arange(len(pool.labels))
     return DataSet(
         "cifar10",
-        arrays["images"],
-        arrays["labels"],
+        pool.images,
+        pool.labels,
         train=numbers[: training - held_out],
         valid=numbers[training - held_out : training],
         test=numbers[training:],
@@ -51,53 +54,47 @@ def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
     )
 
 
-def fetch(root: Path, address: str = ADDRESS, md5: str = MD5) -> Path:
+def fetch(root: Path, address: str = ADDRESS, md5: str | None = None) -> Path:
     """Download and unpack CIFAR-10 below `root`; returns the folder of its files."""
-    archive = download.fetch(address, md5, root)
-    members = {f"{FOLDER}/{name}": name for name in (*TRAINING, TEST)}
-    download.unpack(archive, root / FOLDER, members)
-    archive.unlink()
+    with download.fetched(address, md5 or MD5, root) as archive:
+        members = {f"{FOLDER}/{name}": name for name in (*TRAINING, TEST)}
+        download.unpack(archive, root / FOLDER, members)
     return root / FOLDER
 
 
-def parse(folder: Path) -> cache.Arrays:
-    """Images (n, 3, 32, 32) uint8 and labels (n,) int64 of all files, the test file's last.
-
-    `training` (1,) int64 counts the training images.
-    """
+def parse(folder: Path) -> cache.Pool:
+    """All images and labels, the test file's last; `counts` of training and test images."""
     batches = [read_batch(folder / name) for name in (*TRAINING, TEST)]
-    return {
-        "images": np.concatenate([images for images, _ in batches]),
-        "labels": np.concatenate([labels for _, labels in batches]),
-        "training": np.array([sum(len(labels) for _, labels in batches[:-1])], np.int64),
-    }
+    labels = np.concatenate([labels for _, labels in batches])
+    training = len(labels) - len(batches[-1][1])
+    return cache.Pool(
+        np.concatenate([images for images, _ in batches]),
+        labels,
+        np.array([training, len(labels) - training], np.int64),
+    )
 
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3, 32, 32) uint8 and labels (n,) int64 of one pickled batch; DataError if bad."""
-    try:
-        batch = safe_pickle.loads(path.read_bytes())
-    except safe_pickle.ForbiddenError as error:
-        raise DataError(
-            f"{path}: refused, for a CIFAR-10 batch does not contain {error}; get the file anew"
-        ) from error
-    except Exception as error:
-        # Damaged bytes can lead an unpickler anywhere; none of it is the user's concern.
-        raise DataError(
-            f"{path}: not a CIFAR-10 batch, or damaged ({type(error).__name__}: {error}); "
-            "get the file anew"
-        ) from error
-    return _checked(path, batch)
+    with opened(path, "a CIFAR-10 batch") as stream:
+        if os.fstat(stream.fileno()).st_size > MOST_BYTES:
+            raise DataError(f"{path}: far larger than a CIFAR-10 batch; get the file anew")
+        try:
+            batch = safe_pickle.loads(stream.read())
+        except safe_pickle.ForbiddenError as error:
+            raise DataError(
+                f"{path}: refused, for a CIFAR-10 batch does not contain {error}; get the file anew"
+            ) from error
+        return _checked(path, batch)
 
 
-def _checked(path: Path, batch: Any) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        entries = {_text(key): value for key, value in batch.items()}
-        data, labels = entries["data"], entries["labels"]
-    except (AttributeError, KeyError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: no CIFAR-10 batch: it lacks 'data' or 'labels'") from error
-    row = int(np.prod(IMAGE_SHAPE))
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (row,):
+def _checked(path: Path, batch: dict[Any, Any]) -> tuple[np.ndarray, np.ndarray]:
+    # Python 2 wrote the keys as bytes; what people pickle themselves has strings.
+    data, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
+    if data is None or labels is None:
+        raise DataError(f"{path}: not a CIFAR-10 batch, for it lacks 'data' or 'labels'")
+    row = math.prod(IMAGE_SHAPE)
+    if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != row:
         raise DataError(f"{path}: 'data' is not an array of uint8 with {row} columns")
     if not isinstance(labels, list) or not all(
         type(label) is int and 0 <= label < len(CLASS_NAMES) for label in labels
@@ -106,7 +103,3 @@ def _checked(path: Path, batch: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(labels) != len(data) or len(data) == 0:
         raise DataError(f"{path}: {len(data)} images with {len(labels)} labels")
     return data.reshape(-1, *IMAGE_SHAPE), np.array(labels, np.int64)
-
-
-def _text(key: Any) -> str:
-    return key.decode("ascii") if isinstance(key, bytes) else str(key)

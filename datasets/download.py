@@ -7,60 +7,88 @@ import os
 import shutil
 import tarfile
 import tempfile
-from pathlib import Path, PurePosixPath
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from datasets.pool import DataError
 
+# Where the official addresses cannot be reached: a folder that serves the same files over HTTP.
+MIRROR_VARIABLE = "BINARYNET_MIRROR"
 
-def fetch(url: str, md5: str, folder: Path) -> Path:
-    """Download `url` into `folder` with a progress bar; nothing stays of a failed attempt.
 
-    Raises DataError where the address cannot be reached or the file's MD5 checksum is not `md5`.
+def fetch(address: str, md5: str, folder: Path) -> Path:
+    """Download `address` into `folder` with a progress bar; nothing stays of a failed attempt.
+
+    A file of that name and checksum that lies there already is left as it is. Raises DataError
+    where the address cannot be reached, `folder` not be written, or the file's MD5 is not `md5`.
     """
     import pooch
     import requests
 
     # pooch reports what the progress bar shows already.
     pooch.get_logger().setLevel(logging.WARNING)
-    name = url.rpartition("/")[2]
+    name = address.rpartition("/")[2]
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    if mirror:
+        address = f"{mirror.rstrip('/')}/{name}"
+    new = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         path = pooch.retrieve(
-            url,
+            address,
             known_hash=f"md5:{md5}",
             fname=name,
             path=folder,
             downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
         )
     except (requests.RequestException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        for part in new:
+            with suppress(OSError):
+                part.rmdir()
+        reason = str(error).splitlines()[0][:300]
         raise DataError(
-            f"{url}: the download failed ({reason}); try again, or put the file into {folder}"
+            f"{address}: the download failed ({reason}); try again, or put the file into {folder}"
         ) from error
     return Path(path)
+
+
+@contextmanager
+def fetched(address: str, md5: str, folder: Path) -> Iterator[Path]:
+    """`fetch` for the duration of a block; a file that was there before stays afterwards."""
+    before = (folder / address.rpartition("/")[2]).exists()
+    path = fetch(address, md5, folder)
+    try:
+        yield path
+    finally:
+        if not before:
+            path.unlink()
 
 
 def unpack(archive: Path, folder: Path, members: dict[str, str]) -> None:
     """Take `members` (path in the archive: name in `folder`) out of a tar file, or nothing.
 
-    Only regular files of these very names are read, so that links and paths that lead elsewhere
+    Only regular files of these very paths are read, so that links and paths that lead elsewhere
     have no effect. Raises DataError where one is missing or the archive is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
+    aside = None
     try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         with tarfile.open(archive) as tar:
             for path, name in members.items():
-                entry = tar.getmember(str(PurePosixPath(path)))
-                if not entry.isreg():
+                entry = tar.getmember(path)
+                source = tar.extractfile(entry) if entry.isreg() else None
+                if source is None:
                     raise DataError(f"{archive}: {path} is not a regular file in there")
-                source = tar.extractfile(entry)
-                assert source is not None
                 with source, open(aside / name, "wb") as target:
                     shutil.copyfileobj(source, target)
+                    target.flush()
+                    os.fsync(target.fileno())
+        folder.mkdir(exist_ok=True)
         for name in members.values():
             os.replace(aside / name, folder / name)
-    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+    except (tarfile.TarError, KeyError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DataError(f"{archive}: cannot be unpacked into {folder} ({error})") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)

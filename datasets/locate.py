@@ -1,4 +1,9 @@
-"""Where the files of a data set lie."""
+"""Where the files of a data set lie, and where they are downloaded to.
+
+They are looked for in the folder that the user names, or else in $BINARYNET_DATA, in
+$PYLEARN2_DATA_PATH and in `datasets/data/`. They are downloaded only where no folder was named and
+none of the others has any of them: into $BINARYNET_DATA where it is set, else `datasets/data/`.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,21 @@ from pathlib import Path
 from datasets.pool import DataError
 
 DEFAULT_ROOT = Path(__file__).resolve().parent / "data"
-VARIABLES = ("BINARYNET_DATA", "PYLEARN2_DATA_PATH")
+OWN_VARIABLE, PYLEARN2_VARIABLE = "BINARYNET_DATA", "PYLEARN2_DATA_PATH"
 
 
 def find(
     name: str, subfolders: Sequence[str], required: Sequence[str], data_dir: str | None
 ) -> Path | None:
-    """The folder of the data set `name`, or None where there is none yet.
+    """The folder of the data set `name`, or None where it has to be downloaded.
 
-    Looks into `data_dir`, or else $BINARYNET_DATA, $PYLEARN2_DATA_PATH, `datasets/data/`; each time
-    into every one of `subfolders`. Raises DataError where `data_dir` holds none of the `required`
-    files, or a folder only some of them.
+    Every root is tried with every one of `subfolders`. Raises DataError where `data_dir` lacks the
+    `required` files or a part of them, where one of the environment's folders has only a part, and
+    where `data_dir` or $BINARYNET_DATA is no folder.
     """
     if data_dir is not None:
-        if not os.path.isdir(data_dir):
-            raise DataError(f"--data-dir {data_dir}: no such folder")
-        folder = _within(Path(data_dir), subfolders, required)
+        root = _existing("--data-dir", data_dir)
+        folder = _within(root, subfolders, required)
         if folder is None:
             raise DataError(
                 f"--data-dir {data_dir}: no {name} there; it needs {', '.join(required)}, directly "
@@ -32,24 +36,47 @@ def find(
                 "downloaded)"
             )
         return folder
-    named = [os.environ[variable] for variable in VARIABLES if os.environ.get(variable)]
-    for root in [*map(Path, named), DEFAULT_ROOT]:
-        folder = _within(root, subfolders, required, complete=root != DEFAULT_ROOT)
+    roots = []
+    if os.environ.get(OWN_VARIABLE):
+        roots.append(_existing(f"${OWN_VARIABLE}", os.environ[OWN_VARIABLE]))
+    if os.environ.get(PYLEARN2_VARIABLE):
+        roots.append(Path(os.environ[PYLEARN2_VARIABLE]))
+    for root in roots:
+        folder = _within(root, subfolders, required)
         if folder is not None:
             return folder
-    return None
+    # A part of the files in the project's own folder is a download to be completed.
+    return _complete(DEFAULT_ROOT, subfolders, required)
 
 
-def _within(
-    root: Path, subfolders: Sequence[str], required: Sequence[str], complete: bool = True
-) -> Path | None:
+def download_root(name: str, download: bool) -> Path:
+    """The folder to download `name` into; DataError where `download` is false."""
+    root = Path(os.environ.get(OWN_VARIABLE) or DEFAULT_ROOT)
+    if not download:
+        raise DataError(f"{root}: no {name} there, and downloading is switched off")
+    return root
+
+
+def _existing(called: str, folder: str) -> Path:
+    if not os.path.isdir(folder):
+        raise DataError(f"{called} {folder}: no such folder")
+    return Path(folder)
+
+
+def _complete(root: Path, subfolders: Sequence[str], required: Sequence[str]) -> Path | None:
     for subfolder in subfolders:
-        folder = root / subfolder
-        missing = [name for name in required if not (folder / name).is_file()]
-        if not missing:
-            return folder
-        if complete and len(missing) < len(required):
-            raise DataError(
-                f"{folder / missing[0]}: missing, though other files of the data set are there"
-            )
+        if all((root / subfolder / name).is_file() for name in required):
+            return root / subfolder
     return None
+
+
+def _within(root: Path, subfolders: Sequence[str], required: Sequence[str]) -> Path | None:
+    folder = _complete(root, subfolders, required)
+    if folder is None:
+        for part in (root / subfolder for subfolder in subfolders):
+            missing = [name for name in required if not (part / name).is_file()]
+            if len(missing) < len(required):
+                raise DataError(
+                    f"{part / missing[0]}: missing, though other files of {part} are there"
+                )
+    return folder

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,6 +18,30 @@ IMAGE_SHAPE = (3, 32, 32)
 
 class DataError(UserError, ValueError):
     """A data file is missing, damaged or of another format; the message names it and the remedy."""
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[BinaryIO]:
+    """`path` open for a parser; whatever damaged bytes lead that to becomes one DataError.
+
+    `what` the file ought to be, as in "a CIFAR-10 batch".
+    """
+    try:
+        stream = open(path, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with stream:
+        try:
+            yield stream
+        except DataError:
+            raise
+        except Exception as error:
+            # A parser led astray raises anything from KeyError to MemoryError.
+            reason = (str(error).splitlines() or ["nothing more known"])[0]
+            raise DataError(
+                f"{path}: not {what}, or damaged ({type(error).__name__}: {reason[:200]}); "
+                "get the file anew"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from datasets import cache, download, locate
-from datasets.pool import DataError, DataSet
+from datasets import cache, download, locate, mat_forms
+from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
 
 ADDRESS = "http://ufldl.stanford.edu/housenumbers/"
 MD5 = {
@@ -23,8 +23,8 @@ CLASS_NAMES = tuple("0123456789")
 # pylearn2's validation set: so many images of each class, for a training set of this size.
 VALID_FROM_TRAIN, FULL_TRAIN = 400, 73257
 VALID_FROM_EXTRA, FULL_EXTRA = 200, 531131
-# Well beyond the largest of the files.
-MOST_IMAGES = 2_000_000
+# Nearly twice the largest of the files.
+MOST_IMAGES = 1_000_000
 
 
 def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
@@ -32,25 +32,22 @@ def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
 
     The validation set is the first 400 images of each class of the training file and, where
     `extra_32x32.mat` is there, the first 200 of each class of that; of smaller files it takes the
-    same share of the images, at least one of each class. Files are looked for as
-    `datasets.locate.find` says, and downloaded into `datasets/data/` where there are none and
-    `download` allows it; the extra file never is. Raises DataError.
+    same share of the images, at least one of each class. Where the files are looked for and
+    downloaded to is `datasets.locate`'s matter; the extra file never is downloaded. Raises
+    DataError where files are missing and `download` is false, cannot be downloaded, or are damaged.
     """
     folder = locate.find("SVHN", SUBFOLDERS, tuple(MD5), data_dir)
     if folder is None:
-        if not download:
-            raise DataError("SVHN is not there, and downloading is switched off")
-        folder = fetch(locate.DEFAULT_ROOT / "svhn")
+        folder = fetch(locate.download_root("SVHN", download))
     names = [*MD5, *([EXTRA] if (folder / EXTRA).is_file() else [])]
-    arrays = cache.cached("svhn", [folder / name for name in names], lambda: parse(folder, names))
-    labels = arrays["labels"]
-    numbers = np.arange(len(labels))
-    train, test, extra = np.split(numbers, np.cumsum(arrays["counts"])[:-1])
-    from_train = first_of_each_class(labels[train], VALID_FROM_TRAIN, FULL_TRAIN)
+    pool = cache.cached("svhn", [folder / name for name in names], lambda: parse(folder, names))
+    numbers = np.arange(len(pool.labels))
+    train, test, extra = np.split(numbers, np.cumsum(pool.counts)[:-1])
+    from_train = first_of_each_class(pool.labels[train], VALID_FROM_TRAIN, FULL_TRAIN)
     return DataSet(
         "svhn",
-        arrays["images"],
-        labels,
+        pool.images,
+        pool.labels,
         train=train,
         valid=np.concatenate([train[from_train], extra]),
         test=test,
@@ -58,9 +55,10 @@ def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
     )
 
 
-def fetch(folder: Path, address: str = ADDRESS, md5: dict[str, str] = MD5) -> Path:
-    """Download what is missing of SVHN into `folder`; returns it."""
-    for name, checksum in md5.items():
+def fetch(root: Path, address: str = ADDRESS, md5: dict[str, str] | None = None) -> Path:
+    """Download what is missing of SVHN below `root`; returns the folder of its files."""
+    folder = root / SUBFOLDERS[0]
+    for name, checksum in (md5 or MD5).items():
         download.fetch(address + name, checksum, folder)
     return folder
 
@@ -76,23 +74,21 @@ def first_of_each_class(labels: np.ndarray, per_class: int, full_size: int) -> n
     )
 
 
-def parse(folder: Path, names: list[str]) -> cache.Arrays:
-    """Images (n, 3, 32, 32) uint8 and labels (n,) int64: training, test, validation from extra.
-
-    `counts` (3,) int64 says how many of each.
-    """
+def parse(folder: Path, names: Sequence[str]) -> cache.Pool:
+    """Training images, test images and those that the validation set takes from the extra file."""
     parts = [read_mat(folder / name) for name in names[:2]]
     if EXTRA in names:
         images, labels = read_mat(folder / EXTRA)
         chosen = first_of_each_class(labels, VALID_FROM_EXTRA, FULL_EXTRA)
         parts.append((images[chosen], labels[chosen]))
-    else:
-        parts.append((parts[0][0][:0], parts[0][1][:0]))
-    return {
-        "images": np.concatenate([images for images, _ in parts]),
-        "labels": np.concatenate([labels for _, labels in parts]),
-        "counts": np.array([len(labels) for _, labels in parts], np.int64),
-    }
+        del images
+    counts = [len(labels) for _, labels in parts]
+    # The files' images are views with the axes in MATLAB's order, of which `concatenate` left alone
+    # would make a pool with the axes in memory in that order.
+    pool = np.empty((sum(counts), *IMAGE_SHAPE), np.uint8)
+    np.concatenate([images for images, _ in parts], out=pool)
+    labels = np.concatenate([labels for _, labels in parts])
+    return cache.Pool(pool, labels, np.array([*counts, 0][:3], np.int64))
 
 
 def read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -102,29 +98,25 @@ def read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     import scipy.io
 
-    try:
-        described = {name: shape for name, shape, _ in scipy.io.whosmat(os.fspath(path))}
-        if "X" not in described or "y" not in described:
-            raise DataError(f"{path}: no SVHN file: it lacks the variables X and y")
-        if described["X"][:3] != (32, 32, 3) or not 0 < described["X"][-1] <= MOST_IMAGES:
-            raise DataError(f"{path}: X has shape {described['X']}, not (32, 32, 3, n)")
-        content = scipy.io.loadmat(os.fspath(path), variable_names=["X", "y"])
-        X, y = content["X"], content["y"]
-    except DataError:
-        raise
-    except Exception as error:
-        # Damaged bytes can lead scipy's reader anywhere; none of it is the user's concern.
-        raise DataError(
-            f"{path}: not a MATLAB file, or damaged ({type(error).__name__}: {error}); "
-            "get the file anew"
-        ) from error
-    X = X.reshape(32, 32, 3, -1) if X.ndim == 3 else X
-    if X.dtype != np.uint8 or X.shape[:3] != (32, 32, 3):
-        raise DataError(f"{path}: X is {X.dtype} of shape {X.shape}, not uint8 (32, 32, 3, n)")
-    y = np.asarray(y).ravel()
-    if y.dtype.kind not in "uif" or len(y) != X.shape[3]:
-        raise DataError(f"{path}: {len(y)} labels of type {y.dtype} for {X.shape[3]} images")
-    if not np.isin(y, np.arange(1, 11)).all():
-        raise DataError(f"{path}: labels other than 1 to 10")
-    labels = y.astype(np.int64) % 10
-    return np.ascontiguousarray(X.transpose(3, 2, 0, 1)), labels
+    with opened(path, "a MATLAB file of SVHN's") as stream:
+        forms = mat_forms.forms(stream)
+        if set(forms) != {"X", "y"}:
+            raise DataError(
+                f"{path}: not a file of SVHN's, for its variables are {sorted(forms)} instead of "
+                "X and y"
+            )
+        dtype, shape = forms["X"]
+        if len(shape) == 3:
+            # MATLAB drops a last axis of length one.
+            shape = (*shape, 1)
+        if dtype != "uint8" or len(shape) != 4 or shape[:3] != (32, 32, 3):
+            raise DataError(f"{path}: X is {dtype} of shape {shape}, not uint8 (32, 32, 3, n)")
+        count, labelled = shape[3], forms["y"].shape
+        if not 0 < count <= MOST_IMAGES or labelled not in ((count, 1), (1, count)):
+            raise DataError(f"{path}: {count} images with labels of shape {labelled}")
+        stream.seek(0)
+        content = scipy.io.loadmat(stream, variable_names=["X", "y"])
+        X, y = content["X"].reshape(32, 32, 3, count, order="F"), content["y"].reshape(count)
+        if not np.isin(y, np.arange(1, 11)).all():
+            raise DataError(f"{path}: y holds labels other than 1 to 10")
+        return X.transpose(3, 2, 0, 1), y.astype(np.int64) % 10
