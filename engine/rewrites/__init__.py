@@ -6,8 +6,11 @@ all. Without them the graph is Theano's own.
 """
 
 from engine.rewrites import (  # noqa: F401 - each registers its rewrites
+    adam_step,
     batch_norm,
     binary_conv,
     binary_signs,
+    branch_free,
     gradient_conv,
+    pool,
 )

@@ -16,10 +16,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import theano.scalar as scalar
 from theano.compile import optdb
-from theano.gof import Constant
 from theano.gof.opt import copy_stack_trace, local_optimizer, out2in
 from theano.tensor.elemwise import Elemwise, Sum
 
@@ -32,6 +32,7 @@ from engine.ops.batch_norm import (
     plain_graph,
 )
 from engine.ops.rounding import Round3
+from engine.rewrites.matching import number, operands, with_number
 
 
 def _all_float32(variables) -> bool:
@@ -63,51 +64,24 @@ def batch_norm_inline(node):
     ]
 
 
-def _operands(variable, operation):
-    """The inputs of the elementwise `operation` that computes `variable`; () where another does."""
-    node = variable.owner
-    if node is None or not isinstance(node.op, Elemwise):
-        return ()
-    return tuple(node.inputs) if isinstance(node.op.scalar_op, operation) else ()
-
-
-def _number(variable):
-    """The one value of a constant, else None."""
-    if not isinstance(variable, Constant):
-        return None
-    values = np.unique(variable.data)
-    return float(values[0]) if len(values) == 1 else None
-
-
-def _with_number(variable, operation, number):
-    """x where `variable` is `operation(x, number)`, either way round; else None."""
-    operands = _operands(variable, operation)
-    if len(operands) != 2:
-        return None
-    for x, other in (operands, operands[::-1]):
-        if _number(other) == number:
-            return x
-    return None
-
-
 def _hard_sigmoid_argument(variable):
     """y where `variable` is `(y + 1) / 2` in canonical form."""
-    doubled = _with_number(variable, scalar.Mul, 0.5)
-    return doubled and _with_number(doubled, scalar.Add, 1.0)
+    doubled = with_number(variable, scalar.Mul, 0.5)
+    return doubled and with_number(doubled, scalar.Add, 1.0)
 
 
 def _clipping_mask_argument(variable):
     """y where `variable` is the mask `0 <= (y + 1) / 2 <= 1`."""
     bounds = {}
-    for comparison in _operands(variable, scalar.AND):
+    for comparison in operands(variable, scalar.AND):
         for operation in (scalar.GE, scalar.LE):
-            operands = _operands(comparison, operation)
-            if operands:
-                bounds[operation] = operands
+            found = operands(comparison, operation)
+            if found:
+                bounds[operation] = found
     if set(bounds) != {scalar.GE, scalar.LE}:
         return None
     (lower, least), (upper, most) = bounds[scalar.GE], bounds[scalar.LE]
-    if lower is not upper or _number(least) != 0 or _number(most) != 1:
+    if lower is not upper or number(least) != 0 or number(most) != 1:
         return None
     return _hard_sigmoid_argument(lower)
 
@@ -117,7 +91,7 @@ def batch_norm_mask(node):
     if not isinstance(node.op, BatchNormTrainGradKernel) or node.op.masked:
         return None
     *shared, gradient = node.inputs
-    factors = list(_operands(gradient, scalar.Mul))
+    factors = list(operands(gradient, scalar.Mul))
     for mask in factors:
         y = _clipping_mask_argument(mask)
         if y is None or y.owner is None or not isinstance(y.owner.op, BatchNormTrainKernel):
@@ -127,8 +101,8 @@ def batch_norm_mask(node):
         if y.owner.outputs[1:] != shared[3:]:
             continue
         rest = [x for x in factors if x is not mask]
-        constant = np.prod([1.0, *(_number(x) for x in rest if _number(x) is not None)])
-        rest = [x for x in rest if _number(x) is None]
+        constant = math.prod(value for value in map(number, rest) if value is not None)
+        rest = [x for x in rest if number(x) is None]
         if len(rest) == 1 and rest[0].type == node.inputs[0].type:
             op = BatchNormTrainGradKernel(masked=True, factor=constant)
             return op(*shared, rest[0], return_list=True)
@@ -138,12 +112,12 @@ def batch_norm_mask(node):
 def _binary_activation_argument(variable):
     """(y, "tanh" or "sigmoid") where `variable` is that binary activation of y."""
     kind, rounded = "sigmoid", variable
-    scaled = _with_number(variable, scalar.Add, -1.0)
+    scaled = with_number(variable, scalar.Add, -1.0)
     if scaled is not None:
-        kind, rounded = "tanh", _with_number(scaled, scalar.Mul, 2.0)
-    operands = _operands(rounded, Round3) if rounded is not None else ()
-    clipped = _operands(operands[0], scalar.Clip) if operands else ()
-    if not clipped or _number(clipped[1]) != 0 or _number(clipped[2]) != 1:
+        kind, rounded = "tanh", with_number(scaled, scalar.Mul, 2.0)
+    unrounded = operands(rounded, Round3) if rounded is not None else ()
+    clipped = operands(unrounded[0], scalar.Clip) if unrounded else ()
+    if not clipped or number(clipped[1]) != 0 or number(clipped[2]) != 1:
         return None, None
     return _hard_sigmoid_argument(clipped[0]), kind
 
