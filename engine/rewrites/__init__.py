@@ -10,7 +10,6 @@ from engine.rewrites import (  # noqa: F401 - each registers its rewrites
     batch_norm,
     binary_conv,
     binary_signs,
-    branch_free,
     gradient_conv,
     pool,
 )
