@@ -88,8 +88,17 @@ def run(
             seed=options.seed,
             observer=_Recorder(folder / run_folder.METRICS_FILE, report),
         )
+    draw_figures(folder, history, data)
     report.summary(history, folder)
     return history
+
+
+def draw_figures(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
+    """The run's figures, into its folder; matplotlib is imported only now."""
+    import figures
+
+    figures.draw_run(folder, history, data.class_names)
+    figures.draw_labels(folder, data)
 
 
 def execution_mode(device: str) -> Any:
@@ -117,6 +126,7 @@ def describe_run(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
+            "class_names": data.class_names,
             "noise": data.noise,
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
