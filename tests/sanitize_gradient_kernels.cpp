@@ -1,0 +1,216 @@
+// Runs the kernels of gradients, batch norm, pooling and Adam over odd shapes, in arrays of exactly
+// their size, and compares them with plain loops. Built with sanitizers, which end the program at
+// the first read or write out of bounds.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <vector>
+
+#include "adam_step.h"
+#include "batch_norm.h"
+#include "gradient_conv.h"
+#include "pool.h"
+
+typedef std::vector<float> Floats;
+
+static uint32_t state = 2463534242u;
+
+static uint32_t next_random() { return (state = state * 1664525u + 1013904223u) >> 8; }
+
+static Floats whole_numbers(size_t size, int span) {
+    Floats values(size);
+    for (float &value : values) value = (float)((int)(next_random() % (2 * span + 1)) - span);
+    return values;
+}
+
+static Floats two_valued(size_t size, float low, float high) {
+    Floats values(size);
+    for (float &value : values) value = next_random() & 1 ? high : low;
+    return values;
+}
+
+static bool same(const char *what, const Floats &found, const Floats &expected, float tolerance) {
+    for (size_t i = 0; i < expected.size(); i++)
+        if (!(fabsf(found[i] - expected[i]) <= tolerance)) {
+            printf("%s: element %zu is %g, not %g\n", what, i, found[i], expected[i]);
+            return false;
+        }
+    return true;
+}
+
+static gradient_conv::Array4 array4(const Floats &values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+    gradient_conv::Array4 array = {values.data(), {b * c * d, c * d, d, 1}};
+    return array;
+}
+
+// The same elements, stored from last to first.
+static gradient_conv::Array4 reversed4(const Floats &values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+    if (values.empty()) return array4(values, b, c, d);
+    gradient_conv::Array4 array = {&values.back(), {-b * c * d, -c * d, -d, -1}};
+    return array;
+}
+
+static bool convolution(const gradient_conv::Geometry &g, float low, float high, int threads) {
+    const Floats images = two_valued(g.batch * g.channels * g.rows * g.columns, low, high);
+    const Floats filters =
+        two_valued(g.filters * g.channels * g.filter_rows * g.filter_columns, low, high);
+    const Floats top = whole_numbers(g.batch * g.filters * g.out_rows * g.out_columns, 9);
+    const Floats backward(top.rbegin(), top.rend());
+    Floats images_gradient(images.size()), filters_gradient(filters.size());
+    for (ptrdiff_t n = 0; n < g.batch; n++)
+        for (ptrdiff_t k = 0; k < g.filters; k++)
+            for (ptrdiff_t y = 0; y < g.out_rows; y++)
+                for (ptrdiff_t x = 0; x < g.out_columns; x++)
+                    for (ptrdiff_t c = 0; c < g.channels; c++)
+                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
+                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
+                                const ptrdiff_t row = y * g.row_stride + i - g.pad_rows;
+                                const ptrdiff_t column = x * g.column_stride + j - g.pad_columns;
+                                if (row < 0 || row >= g.rows || column < 0 || column >= g.columns)
+                                    continue;
+                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
+                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
+                                const ptrdiff_t image =
+                                    ((n * g.channels + c) * g.rows + row) * g.columns + column;
+                                const ptrdiff_t filter =
+                                    ((k * g.channels + c) * g.filter_rows + fi) * g.filter_columns +
+                                    fj;
+                                const float t =
+                                    top[((n * g.filters + k) * g.out_rows + y) * g.out_columns + x];
+                                images_gradient[image] += t * filters[filter];
+                                filters_gradient[filter] += t * images[image];
+                            }
+    Floats found_images(images.size(), -1.0f), found_filters(filters.size(), -1.0f);
+    const gradient_conv::Array4 w = array4(filters, g.channels, g.filter_rows, g.filter_columns);
+    const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
+    const gradient_conv::Array4 t = array4(top, g.filters, g.out_rows, g.out_columns);
+    const gradient_conv::Array4 r = reversed4(backward, g.filters, g.out_rows, g.out_columns);
+    bool fine = gradient_conv::input_gradient(g, w, t, low, high, threads, found_images.data()) &&
+                same("image gradient", found_images, images_gradient, 0) &&
+                gradient_conv::filter_gradient(g, x, r, low, high, threads, found_filters.data()) &&
+                same("filter gradient", found_filters, filters_gradient, 0);
+    return fine;
+}
+
+static bool convolutions(int threads) {
+    for (int round = 0; round < 60; round++) {
+        gradient_conv::Geometry g;
+        g.batch = next_random() % 7 ? next_random() % 6 : 30 + next_random() % 40;
+        g.channels = 1 + next_random() % 70;
+        g.rows = 1 + next_random() % 8;
+        g.columns = 1 + next_random() % 8;
+        g.filters = 1 + next_random() % 40;
+        g.filter_rows = 1 + next_random() % 4;
+        g.filter_columns = 1 + next_random() % 4;
+        g.row_stride = 1 + next_random() % 3;
+        g.column_stride = 1 + next_random() % 3;
+        g.pad_rows = next_random() % 4;
+        g.pad_columns = next_random() % 4;
+        g.flip = next_random() % 2;
+        const ptrdiff_t rows = g.rows + 2 * g.pad_rows - g.filter_rows;
+        const ptrdiff_t columns = g.columns + 2 * g.pad_columns - g.filter_columns;
+        if (rows < 0 || columns < 0) continue;
+        g.out_rows = rows / g.row_stride + 1;
+        g.out_columns = columns / g.column_stride + 1;
+        if (!convolution(g, round % 2 ? 0.0f : -1.0f, 1.0f, threads)) return false;
+    }
+    return true;
+}
+
+static bool normalisation(ptrdiff_t batch, ptrdiff_t channels, ptrdiff_t rows, ptrdiff_t columns,
+                          int activation, int threads) {
+    const batch_norm::Shape shape = {
+        batch, channels, rows * columns, 3, {(float)batch, (float)rows, (float)columns}};
+    const size_t size = batch * channels * rows * columns;
+    const Floats x = whole_numbers(size, 50), upstream = whole_numbers(size, 5);
+    const Floats gamma(channels, 1.5f), beta(channels, 0.25f);
+    Floats y(size), mean(channels), inv_std(channels), sums(channels);
+    Floats x_gradient(size), gamma_gradient(channels), beta_gradient(channels);
+    batch_norm::forward(shape, activation, x.data(), gamma.data(), beta.data(), 1e-4f, threads,
+                        y.data(), mean.data(), inv_std.data());
+    batch_norm::backward(shape, activation, x.data(), upstream.data(), gamma.data(), beta.data(),
+                         mean.data(), inv_std.data(), 1.0f, threads, x_gradient.data(),
+                         gamma_gradient.data(), beta_gradient.data());
+    batch_norm::channel_sums(shape, x.data(), threads, sums.data());
+    if (!size) return true;
+    Floats expected_mean(channels), expected_y(size), expected_sums(channels);
+    const ptrdiff_t pixels = shape.pixels;
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        double total = 0, squares = 0;
+        for (ptrdiff_t n = 0; n < batch; n++)
+            for (ptrdiff_t i = 0; i < pixels; i++) total += x[(n * channels + c) * pixels + i];
+        const double centre = total / ((double)batch * pixels);
+        for (ptrdiff_t n = 0; n < batch; n++)
+            for (ptrdiff_t i = 0; i < pixels; i++)
+                squares += pow(x[(n * channels + c) * pixels + i] - centre, 2);
+        const double scale = 1.5 / sqrt(squares / ((double)batch * pixels) + 1e-4);
+        for (ptrdiff_t n = 0; n < batch; n++)
+            for (ptrdiff_t i = 0; i < pixels; i++) {
+                const ptrdiff_t at = (n * channels + c) * pixels + i;
+                expected_y[at] = (float)((x[at] - centre) * scale + 0.25);
+            }
+        expected_mean[c] = (float)centre;
+        expected_sums[c] = (float)total;
+    }
+    return same("mean", mean, expected_mean, 1e-4f) && same("sums", sums, expected_sums, 1e-2f) &&
+           (activation != batch_norm::NONE || same("batch norm", y, expected_y, 1e-4f));
+}
+
+static bool pooling(ptrdiff_t planes, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t window_rows,
+                    ptrdiff_t window_columns, int threads) {
+    const pool::Shape s = {planes, rows, columns, window_rows, window_columns};
+    const Floats x = whole_numbers(planes * rows * columns, 2);
+    const size_t outputs = planes * s.out_rows() * s.out_columns();
+    const Floats upstream = whole_numbers(outputs, 9);
+    Floats y(outputs), x_gradient(x.size(), -1.0f), best(outputs), expected(x.size());
+    pool::forward(s, x.data(), threads, y.data());
+    pool::backward(s, x.data(), y.data(), upstream.data(), threads, x_gradient.data());
+    for (ptrdiff_t p = 0; p < planes; p++)
+        for (ptrdiff_t r = 0; r < s.out_rows(); r++)
+            for (ptrdiff_t c = 0; c < s.out_columns(); c++) {
+                const ptrdiff_t out = (p * s.out_rows() + r) * s.out_columns() + c;
+                best[out] = -1e9f;
+                for (int pass = 0; pass < 2; pass++)
+                    for (ptrdiff_t i = 0; i < window_rows; i++)
+                        for (ptrdiff_t j = 0; j < window_columns; j++) {
+                            const ptrdiff_t at = (p * rows + r * window_rows + i) * columns +
+                                                 c * window_columns + j;
+                            if (!pass && x[at] > best[out]) best[out] = x[at];
+                            if (pass && x[at] == best[out]) expected[at] = upstream[out];
+                        }
+            }
+    return same("maxima", y, best, 0) && same("pooling gradient", x_gradient, expected, 0);
+}
+
+static bool adam(size_t count, int threads) {
+    const adam_step::Constants c = {0.9f, 0.1f, 0.999f, 0.001f, 1e-8f, -1, 1};
+    Floats w = two_valued(count, -0.5f, 0.75f), g = whole_numbers(count, 3), m(count), v(count);
+    Floats expected(count);
+    for (size_t i = 0; i < count; i++)
+        expected[i] = g[i] == 0 ? w[i] : w[i] - 0.01f * (g[i] > 0 ? 1 : -1) * 0.1f / sqrtf(0.001f);
+    adam_step::step(count, c, -0.01f, w.data(), g.data(), m.data(), v.data(), threads, w.data(),
+                    m.data(), v.data());
+    return same("Adam", w, expected, 1e-5f);
+}
+
+int main() {
+    for (int threads = 1; threads <= 2; threads++) {
+        if (__builtin_cpu_supports("avx512f") && !convolutions(threads)) return 1;
+        for (int activation = 0; activation < 3; activation++)
+            if (!normalisation(5, 7, 3, 11, activation, threads) ||
+                !normalisation(2, 1, 1, 1, activation, threads) ||
+                !normalisation(0, 3, 4, 4, activation, threads) ||
+                !normalisation(3, 33, 16, 17, activation, threads))
+                return 1;
+        for (ptrdiff_t window = 1; window < 4; window++)
+            if (!pooling(6, 8, 8, window, window, threads) ||
+                !pooling(3, 7, 9, window, 2, threads) || !pooling(2, 1, 5, window, 3, threads) ||
+                !pooling(0, 4, 4, 2, window, threads))
+                return 1;
+        for (size_t count = 0; count < 70; count += 23)
+            if (!adam(count, threads)) return 1;
+    }
+    printf("all agree\n");
+    return 0;
+}
