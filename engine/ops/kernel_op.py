@@ -46,6 +46,12 @@ class KernelOp(Op):
 
     kernel: str
 
+    def grad(self, inputs, output_gradients):
+        raise NotImplementedError(
+            f"{type(self).__name__} has no gradient: rewrites of compiled graphs introduce it; "
+            "differentiate the graph of theano.tensor Ops instead"
+        )
+
     def c_support_code(self):
         threads = "omp_get_max_threads()" if theano.config.openmp else "1"
         return (

@@ -1,5 +1,8 @@
 """Elementwise expressions of two values, and binary convolutions that end in one, in one pass each.
 
+`binary_reshaped_rounding` (1.64; tag `binary`)
+    round(reshape(x)) -> reshape(round(x)): canonicalisation pulls a lone rounding away from what it
+    rounds.
 `binary_conv_signs` (1.65; tag `binary`)
     BinaryConv2d, perhaps a bias and max-pooling, batch norm with stored averages, binarization ->
     BinaryConvSigns. Where a training graph needs the values in between for its gradients, or
@@ -23,6 +26,7 @@ import theano.scalar as scalar
 from theano.compile.mode import optdb
 from theano.gof import Constant
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer, out2in
+from theano.tensor.basic import Reshape
 from theano.tensor.elemwise import Elemwise
 from theano.tensor.signal.pool import Pool
 
@@ -70,7 +74,7 @@ def binarization_of(variable) -> Binarization | None:
 
     The source is the last variable before the binarization that something else needs as well.
     """
-    if variable.dtype != "float32":
+    if _scalar_op(variable) is None or variable.dtype != "float32":
         return None
     rounded = _rounding_below(variable)
     if rounded is None:
@@ -182,9 +186,21 @@ def _replacement(old, new):
 
 
 @local_optimizer([Elemwise])
+def binary_reshaped_rounding(node):
+    """round(reshape(x)) -> reshape(round(x))."""
+    if type(_scalar_op(node.outputs[0])) not in _ABOVE_HALF:
+        return None
+    reshaped = node.inputs[0]
+    if reshaped.owner is None or not isinstance(reshaped.owner.op, Reshape):
+        return None
+    x, shape = reshaped.owner.inputs
+    return _replacement(node.outputs[0], reshaped.owner.op(node.op(x), shape))
+
+
+@local_optimizer([Elemwise])
 def binary_conv_signs(node):
     """Binarization of a BinaryConv2d's outcome -> BinaryConvSigns."""
-    found = binarization_of(node.outputs[0]) if len(node.outputs) == 1 else None
+    found = binarization_of(node.outputs[0])
     if found is None or found.source.ndim != 4 or len(_clients(found.source)) != 1:
         return None
     source, steps, pool = found.source, found.steps, (1, 1)
@@ -259,7 +275,7 @@ def _high_is_one(high: float, ones: bool) -> bool:
 @local_optimizer([Elemwise])
 def binary_signs(node):
     """Elementwise binarization -> BinarySigns."""
-    found = binarization_of(node.outputs[0]) if len(node.outputs) == 1 else None
+    found = binarization_of(node.outputs[0])
     if found is None or found.source.ndim < 1:
         return None
     op = BinarySigns(found.above, found.low, found.high, found.nan)
@@ -268,6 +284,7 @@ def binary_signs(node):
 
 # From outputs to inputs: a binarization is met before the rounding within it.
 for _rewrite, _position, _walk in (
+    (binary_reshaped_rounding, 1.64, in2out),
     (binary_conv_signs, 1.65, out2in),
     (binary_packed_signs, 1.66, in2out),
     (binary_signs, 48.8, out2in),

@@ -35,6 +35,12 @@ from engine.ops.rounding import Round3
 
 Values = Optional[frozenset]  # of floats; None where the set is not known
 
+# Ops that move, repeat or leave out elements of their first input.
+_MOVING = (
+    *(Alloc, DimShuffle, Reshape, Subtensor, AdvancedSubtensor, AdvancedSubtensor1),
+    *(Assert, CpuContiguous, DeepCopyOp, Rebroadcast, SpecifyShape, ViewOp),
+)
+
 # More than the two of an operand, for what operands are computed from.
 MOST_VALUES = 4
 
@@ -101,15 +107,11 @@ def _values_of_output(op, node, known: dict) -> Values:
 
 
 def _values_of_moved(op, node, known):
-    """The Op moves, repeats or leaves out elements of its first input."""
     return _values(node.inputs[0], known)
 
 
-for _moving in (
-    *(Alloc, DimShuffle, Reshape, Subtensor, AdvancedSubtensor, AdvancedSubtensor1),
-    *(Assert, CpuContiguous, DeepCopyOp, Rebroadcast, SpecifyShape, ViewOp),
-):
-    _values_of_output.register(_moving, _values_of_moved)
+for _class in _MOVING:
+    _values_of_output.register(_class, _values_of_moved)
 
 
 @_values_of_output.register(Join)
@@ -189,6 +191,8 @@ def _bounds(variable, known: dict) -> tuple[float, float] | None:
     if values:
         return min(values), max(values)
     node = variable.owner
+    if node is not None and isinstance(node.op, _MOVING):
+        return _bounds(node.inputs[0], known)
     if node is None or not isinstance(node.op, Elemwise):
         return None
     if not isinstance(node.op.scalar_op, scalar.Clip):
