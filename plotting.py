@@ -122,7 +122,7 @@ def epoch_axis(axes: Any, epochs: Sequence[float]) -> None:
     first, last = min(epochs), max(epochs)
     margin = max(0.5, 0.02 * (last - first))
     axes.set_xlim(first - margin, last + margin)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
 
 
@@ -141,3 +141,9 @@ def log_where_positive(axes: Any, values: Sequence[float]) -> None:
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def style(number: int) -> Style:
+    """The style of series `number`, counted from 0: no two of the first 64 look the same."""
+    shape = STYLES[(number + number // len(STYLES)) % len(STYLES)]
+    return Style(STYLES[number % len(STYLES)].color, shape.linestyle, shape.marker)

@@ -34,6 +34,16 @@ def oracle():
         return dict(stored)
 
 
+@pytest.fixture(scope="session")
+def short_run(tmp_path_factory):
+    """The folder of a run of a single epoch, on 130 drawn digits with half of the labels random."""
+    folder = tmp_path_factory.mktemp("short")
+    arguments = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
+    done = run_script("cifar10_random_labels.py", *arguments, "--corruption", "0.5", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "results" / "cifar10_random_labels"
+
+
 @pytest.fixture
 def omp_threads():
     """A function that sets OpenMP's number of threads for the rest of the test."""

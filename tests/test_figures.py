@@ -20,16 +20,6 @@ DRAWN = {"curves.png", "curves.svg", "class_errors.png", "class_errors.svg", "la
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The folder of a run of a single epoch, on 130 drawn digits with half of the labels random."""
-    folder = tmp_path_factory.mktemp("figures")
-    arguments = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
-    done = run_script("cifar10_random_labels.py", *arguments, "--corruption", "0.5", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "results" / "cifar10_random_labels"
-
-
 def texts(path):
     """Every piece of text of an SVG file, as text rather than as outlines."""
     return ["".join(e.itertext()).strip() for e in ElementTree.parse(path).iter(f"{SVG}text")]
@@ -39,32 +29,34 @@ def drawn_again(folder):
     return {path.name for path in figures.main([str(folder)])}
 
 
-def lengthened(run, folder, epochs):
+def lengthened(short_run, folder, epochs):
     """A copy of `run` whose metrics go on for `epochs` epochs."""
-    shutil.copytree(run, folder)
-    header, line = (run / "metrics.csv").read_text().splitlines()
+    shutil.copytree(short_run, folder)
+    header, line = (short_run / "metrics.csv").read_text().splitlines()
     rest = line.partition(",")[2]
     lines = [header, *(f"{epoch},{rest}" for epoch in range(1, epochs + 1))]
     (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
     return folder
 
 
-def test_a_run_of_one_epoch_has_its_figures(run):
-    assert {path.name for path in run.iterdir()} >= DRAWN
-    for path in run.glob("*.png"):
+def test_a_run_of_one_epoch_has_its_figures(short_run):
+    assert {path.name for path in short_run.iterdir()} >= DRAWN
+    for path in short_run.glob("*.png"):
         pixels = imread(path)
         assert min(pixels.shape[:2]) > 400
         assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20, path
 
 
-def test_text_in_vector_figures_is_text(run):
-    curves = texts(run / "curves.svg")
+def test_text_in_vector_figures_is_text(short_run):
+    curves = texts(short_run / "curves.svg")
     assert {"training", "validation", "test", "chance", "loss", "learning rate"} <= set(curves)
-    row = dict(zip(*(line.split(",") for line in (run / "metrics.csv").read_text().splitlines())))
-    shown = texts(run / "class_errors.svg")
+    row = dict(
+        zip(*(line.split(",") for line in (short_run / "metrics.csv").read_text().splitlines()))
+    )
+    shown = texts(short_run / "class_errors.svg")
     for name in ("training", "test"):
         for label in range(10):
-            assert f"{100 * float(row[f'{name}_error_class_{label}']):.0f}%" in shown
+            assert f"{100 * row[f'{name}_error_class_{label}']:.0f}%" in shown
 
 
 def test_series_differ_without_colour():
@@ -72,7 +64,7 @@ def test_series_differ_without_colour():
     assert len({line for line, _ in looks}) == len({marker for _, marker in looks}) == 8
 
 
-def test_labels_that_are_not_true_are_framed(run, tmp_path):
+def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     """The frames' colour is there as often as labels differ, and gone where none does."""
     frame = np.array([0xD5, 0x5E, 0x00]) / 255
 
@@ -80,26 +72,26 @@ def test_labels_that_are_not_true_are_framed(run, tmp_path):
         pixels = imread(folder / "labels.png")[..., :3]
         return int((np.abs(pixels - frame).max(axis=2) < 0.01).sum())
 
-    copy = shutil.copytree(run, tmp_path / "true")
-    with np.load(run / "labels.npz") as stored:
+    copy = shutil.copytree(short_run, tmp_path / "true")
+    with np.load(short_run / "labels.npz") as stored:
         arrays = dict(stored)
     assert 0 < (arrays["train_labels"][:40] != arrays["train_true_labels"][:40]).sum() < 40
     arrays["train_labels"] = arrays["train_true_labels"]
     np.savez(copy / "labels.npz", **arrays)
     drawn_again(copy)
-    assert framed(run) > 5000
+    assert framed(short_run) > 5000
     assert framed(copy) == 0
 
 
-def test_drawing_again_gives_the_same_vector_figure(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / run.name)
+def test_drawing_again_gives_the_same_vector_figure(short_run, tmp_path):
+    copy = shutil.copytree(short_run, tmp_path / short_run.name)
     (copy / "curves.svg").unlink()
     assert drawn_again(copy) == DRAWN
-    assert (copy / "curves.svg").read_bytes() == (run / "curves.svg").read_bytes()
+    assert (copy / "curves.svg").read_bytes() == (short_run / "curves.svg").read_bytes()
 
 
-def test_history_of_images_is_drawn_where_it_was_measured(run, tmp_path):
-    folder = lengthened(run, tmp_path / "long", 120)
+def test_history_of_images_is_drawn_where_it_was_measured(short_run, tmp_path):
+    folder = lengthened(short_run, tmp_path / "long", 120)
     first = np.arange(130) - 9
     np.savez(
         folder / "image_history.npz", first_learnt_epoch=first, forgetting_count=first.clip(0) % 7
@@ -118,20 +110,20 @@ def test_history_of_images_is_drawn_where_it_was_measured(run, tmp_path):
         ("image_history.npz", "not an archive", "image_history.npz"),
     ],
 )
-def test_what_cannot_be_read_is_named(run, tmp_path, name, content, named):
-    copy = shutil.copytree(run, tmp_path / "broken")
+def test_what_cannot_be_read_is_named(short_run, tmp_path, name, content, named):
+    copy = shutil.copytree(short_run, tmp_path / "broken")
     (copy / name).write_text(content)
     with pytest.raises(UserError, match=rf"{re.escape(named)}: "):
         drawn_again(copy)
 
 
-def test_another_data_set_is_refused(run, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "other")
+def test_another_data_set_is_refused(short_run, tmp_path):
+    copy = shutil.copytree(short_run, tmp_path / "other")
     record = json.loads((copy / "run.json").read_text())
     record["data"]["fingerprint"] = "0" * 64
     (copy / "run.json").write_text(json.dumps(record))
     done = run_script("figures.py", copy, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("figures.py: error: ")
-    assert "not the one that this run trained on" in done.stderr
+    assert "not the one that this short_run trained on" in done.stderr
     assert len(done.stderr.splitlines()) == 1
