@@ -1,7 +1,8 @@
-"""What a run shows on the terminal: progress bars, a table of errors per epoch, curves."""
+"""What a run shows: progress bars, a line per epoch, the final table, a picture of curves."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ COLUMNS = (
     ("loss", "test_loss", "{:.4f}"),
 )
 
+# Reading a loss makes a device finish what it is at, so the bar asks for one this rarely.
+SECONDS_BETWEEN_LOSSES = 1.0
+
 
 def table_lines(rows: Sequence[dict[str, float]]) -> list[str]:
     """The original's per-epoch fields as a table, a header line and a line per epoch."""
@@ -38,60 +42,161 @@ def table_lines(rows: Sequence[dict[str, float]]) -> list[str]:
     ]
 
 
-class Report(training.Observer):
-    """Progress of one run, on stdout where that is a terminal."""
+def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list[str]:
+    """One epoch's training and test error of every class, as a table."""
+    titles = ["error by class", *class_names]
+    lines = [titles]
+    for name in ("training", "test"):
+        errors = [row.get(f"{name}_error_class_{n}", math.nan) for n in range(len(class_names))]
+        lines.append([name, *("-" if math.isnan(e) else f"{e:.1%}" for e in errors)])
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return ["  ".join(c.rjust(width) for c, width in zip(line, widths)) for line in lines]
 
-    def __init__(self, name: str, class_names: Sequence[str], options: Options):
-        self._name = name
+
+def plain_line(row: dict[str, float]) -> str:
+    """An epoch's whole report on one line, for logs."""
+    fields = [f"{title} {pattern.format(row[key])}" for title, key, pattern in COLUMNS]
+    for name in ("training", "test"):
+        errors = [value for key, value in row.items() if key.startswith(f"{name}_error_class_")]
+        fields.append(f"{name} errors by class " + " ".join(f"{100 * e:.0f}" for e in errors))
+    return ", ".join(fields)
+
+
+def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int = 11) -> list[str]:
+    """Training (o), validation (v) and test (x) error against epoch, chance (-) at 90 %."""
+    columns = min(width, len(rows))
+    grid = [[" "] * columns for _ in range(height)]
+    chance = round((1 - 0.9) * (height - 1))
+    grid[chance] = ["-"] * columns
+    for key, mark in (("validation_error", "v"), ("test_error", "x"), ("training_error", "o")):
+        for column in range(columns):
+            value = rows[column * len(rows) // columns][key]
+            if not math.isnan(value):
+                grid[round((1 - value) * (height - 1))][column] = mark
+    lines = [
+        f"{100 * (1 - line / (height - 1)):4.0f} % |" + "".join(cells)
+        for line, cells in enumerate(grid)
+    ]
+    lines.append("       +" + "-" * columns)
+    lines.append(
+        f"        epoch 1 to {len(rows)}; o training, v validation, x test error, - chance"
+    )
+    return lines
+
+
+class Report(training.Observer):
+    """Progress of one run: two bars on a terminal, a plain line per epoch elsewhere."""
+
+    def __init__(self, class_names: Sequence[str], options: Options):
+        self._class_names = class_names
         self._options = options
-        self._bar: tqdm | None = None
+        self._on_terminal = sys.stderr.isatty() and not options.quiet
+        self._epochs: tqdm | None = None
+        self._batches: tqdm | None = None
+        self._loss_read = 0.0
+        self._training_error = math.nan
+        self._lines = 0
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
-        """Says that Theano compiles, which takes minutes the first time and seconds later."""
-        print(f"{self._name}: compiling (up to a few minutes the first time) ...", flush=True)
+        """Says that Theano compiles, which takes a minute the first time and seconds later."""
+        name = self._options.experiment
+        self._say(f"{name}: compiling (a minute or two the first time, then seconds) ...")
         start = time.monotonic()
         yield
-        print(f"{self._name}: compiled in {time.monotonic() - start:.0f} s", flush=True)
+        self._say(f"{name}: compiled in {time.monotonic() - start:.0f} s")
 
-    def __enter__(self) -> Report:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._close()
-
-    def _open(self, title: str, images: int) -> None:
-        self._close()
-        self._bar = tqdm(
-            total=images, desc=title, unit="img", leave=False, disable=not sys.stderr.isatty()
+    @contextmanager
+    def running(self, history: Sequence[dict[str, float]]) -> Iterator[None]:
+        """Around the training loop of a run whose finished epochs are `history`."""
+        if history:
+            self._training_error = history[-1]["training_error"]
+            self._say(f"going on after epoch {len(history)}")
+        self._epochs = tqdm(
+            total=self._options.epochs,
+            initial=len(history),
+            desc="epochs",
+            unit="epoch",
+            position=0,
+            leave=False,
+            disable=not self._on_terminal,
         )
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        try:
+            yield
+        finally:
+            self._close_batches()
+            self._epochs.close()
 
     def epoch_begins(self, epoch, learning_rate, images):
-        self._open(f"epoch {epoch}/{self._options.epochs}", images)
+        self._open_batches(f"epoch {epoch}", images)
 
     def testing_begins(self, set_name, images):
-        self._open(f"testing: {set_name}", images)
+        self._open_batches(f"testing, {set_name}", images)
 
     def batch_ends(self, images, loss):
-        if self._bar is not None:
-            self._bar.update(images)
+        if self._batches is None:
+            return
+        now = time.monotonic()
+        if self._on_terminal and now - self._loss_read >= SECONDS_BETWEEN_LOSSES:
+            self._loss_read = now
+            shown = {"loss": f"{float(loss):.4f}"}
+            if not math.isnan(self._training_error):
+                shown["training error"] = f"{self._training_error:.2%}"
+            self._batches.set_postfix(shown, refresh=False)
+        self._batches.update(images)
 
     def testing_batch_ends(self, images):
-        if self._bar is not None:
-            self._bar.update(images)
+        if self._batches is not None:
+            self._batches.update(images)
 
     def epoch_ends(self, row, evaluations):
-        self._close()
+        self._close_batches()
+        self._training_error = row["training_error"]
+        if self._epochs is not None:
+            self._epochs.update()
+        if not self._on_terminal:
+            self._say(plain_line(row))
+            return
         lines = table_lines([row])
-        print("\n".join(lines if row["epoch"] == 1 else lines[1:]), flush=True)
+        for line in lines if self._lines == 0 else lines[1:]:
+            self._write(line)
+        for line in class_error_lines(row, self._class_names):
+            self._write(line)
+        self._lines += 1
 
     def summary(self, rows: Sequence[dict[str, float]], folder: Path) -> None:
-        """The final table and where everything lies."""
+        """The final table, the curves, and where everything lies."""
         if rows:
-            print("\n" + "\n".join(table_lines(rows)))
-        print(f"\nwritten to {folder}")
+            print("\n".join(table_lines(rows)))
+        if self._options.quiet:
+            return
+        if rows:
+            print("\n" + "\n".join(class_error_lines(rows[-1], self._class_names)))
+            print("\n" + "\n".join(text_curves(rows)))
+        print(f"\nwritten to {folder}; figures: {folder / 'curves.png'}", flush=True)
+
+    def _say(self, line: str) -> None:
+        if not self._options.quiet:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        # Above the bars, where there are any.
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+
+    def _open_batches(self, title: str, images: int) -> None:
+        self._close_batches()
+        self._batches = tqdm(
+            total=images,
+            desc=title,
+            unit="images",
+            unit_scale=True,
+            position=1,
+            leave=False,
+            disable=not self._on_terminal,
+        )
+
+    def _close_batches(self) -> None:
+        if self._batches is not None:
+            self._batches.close()
+            self._batches = None

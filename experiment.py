@@ -8,15 +8,20 @@ epoch) and the parameters under the original's file name.
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
+import signal
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import checkpoint
 import console
 import datasets
 import files
 import run_folder
+import stopping
 import training
 from errors import UserError
 from labelled_sets import SETS, LabelledSets
@@ -53,12 +58,13 @@ def run(
     import networks
 
     mode = execution_mode(options.device)
-    folder = _new_run_folder(Path(options.results_dir) / options.experiment, options.overwrite)
+    folder = Path(options.results_dir) / options.experiment
     record = describe_run(options, network, data, parameters)
-    files.save_json(folder / run_folder.RUN_FILE, record)
-    _save_labels(folder / run_folder.LABELS_FILE, data)
-
-    report = console.Report(folder.name, data.class_names, options)
+    finished = _look_at(folder, record, options)
+    report = console.Report(data.class_names, options)
+    if finished is not None:
+        report.summary(finished, folder)
+        return finished
     with report.compiling():
         functions = networks.build_functions(
             network,
@@ -67,28 +73,46 @@ def run(
             testing=testing or networks.DETERMINISTIC,
             mode=mode,
         )
-    with report:
-        history = training.train(
-            functions.train,
-            functions.test,
-            network,
-            options.batch_size,
-            options.lr_start,
-            options.lr_decay,
-            options.epochs,
-            data.train.numbers,
-            data.train.labels,
-            data.valid.numbers,
-            data.valid.labels,
-            data.test.numbers,
-            data.test.labels,
-            save_path=str(folder / f"{parameters}.npz"),
-            test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
-            drop_last=options.as_in_2017,
-            seed=options.seed,
-            observer=_Recorder(folder / run_folder.METRICS_FILE, report),
-        )
-    draw_figures(folder, history, data)
+    state = networks.state_variables(functions)
+    with files.locked(folder):
+        if options.resume:
+            progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
+        else:
+            progress = checkpoint.Progress()
+            _start_over(folder)
+            files.save_json(folder / run_folder.RUN_FILE, record)
+            _save_labels(folder / run_folder.LABELS_FILE, data)
+        recorder = _Recorder(folder, state, progress, options)
+        with report.running(progress.history), stopping.StopRequest() as stop:
+            try:
+                history = training.train(
+                    functions.train,
+                    functions.test,
+                    network,
+                    options.batch_size,
+                    options.lr_start,
+                    options.lr_decay,
+                    options.epochs,
+                    data.train.numbers,
+                    data.train.labels,
+                    data.valid.numbers,
+                    data.valid.labels,
+                    data.test.numbers,
+                    data.test.labels,
+                    save_path=str(folder / record["parameters"]),
+                    test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
+                    drop_last=options.as_in_2017,
+                    seed=options.seed,
+                    history=progress.history,
+                    batches_done=progress.batches,
+                    loss_sum=progress.loss_sum,
+                    stop=stop,
+                    observer=training.Observers(recorder, report),
+                )
+            except training.Stopped as stopped:
+                raise recorder.interrupted(stopped, stop.signal_number) from None
+        if history:
+            draw_figures(folder, history, data)
     report.summary(history, folder)
     return history
 
@@ -137,16 +161,38 @@ def describe_run(
     }
 
 
-def _new_run_folder(folder: Path, overwrite: bool) -> Path:
-    if (folder / run_folder.RUN_FILE).exists():
-        if not overwrite:
+# Options in which a resumed run may differ from its record.
+FREE_OPTIONS = ("data_dir", "results_dir", "overwrite", "resume", "save_every", "quiet")
+
+
+def _look_at(
+    folder: Path, record: dict[str, Any], options: Options
+) -> list[dict[str, float]] | None:
+    """Refuse what must not be overwritten or resumed; the metrics of a run that is complete."""
+    exists = (folder / run_folder.RUN_FILE).exists()
+    if not options.resume:
+        if exists and not options.overwrite:
             raise UserError(
-                f"{folder} holds a run already; give --overwrite to start over, "
-                "or another --results-dir"
+                f"{folder} holds a run already; give --resume to go on with it, --overwrite to "
+                "start over, or another --results-dir"
             )
+        return None
+    if not exists:
+        raise UserError(f"{folder}: no run there to resume; leave out --resume to start one")
+    earlier = run_folder.load_run(folder)
+    checkpoint.same_settings(earlier["options"], record["options"], FREE_OPTIONS)
+    if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
+        raise UserError(f"{folder}: the data set is not the one that this run began with")
+    metrics = folder / run_folder.METRICS_FILE
+    rows = run_folder.load_metrics(metrics) if metrics.exists() else []
+    return rows if rows and len(rows) >= options.epochs else None
+
+
+def _start_over(folder: Path) -> None:
+    """An empty run folder; an earlier run goes only now, when the new one is ready to begin."""
+    if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    folder.mkdir(parents=True)
 
 
 def _save_labels(path: Path, data: LabelledSets) -> None:
@@ -161,26 +207,33 @@ def _save_labels(path: Path, data: LabelledSets) -> None:
 
 
 class _Recorder(training.Observer):
-    """Writes the metrics file anew after every epoch and passes everything on to the report."""
+    """Writes metrics and state after every epoch, and the state of a run that is stopped."""
 
-    def __init__(self, path: Path, report: console.Report):
-        self._path = path
-        self._report = report
-        self._rows: list[dict[str, float]] = []
-
-    def epoch_begins(self, epoch, learning_rate, images):
-        self._report.epoch_begins(epoch, learning_rate, images)
-
-    def batch_ends(self, images, loss):
-        self._report.batch_ends(images, loss)
-
-    def testing_begins(self, set_name, images):
-        self._report.testing_begins(set_name, images)
-
-    def testing_batch_ends(self, images):
-        self._report.testing_batch_ends(images)
+    def __init__(
+        self, folder: Path, state: list[Any], progress: checkpoint.Progress, options: Options
+    ):
+        self._folder = folder
+        self._state = state
+        self._options = options
+        self._rows = list(progress.history)
 
     def epoch_ends(self, row, evaluations):
         self._rows.append(row)
-        run_folder.save_metrics(self._path, self._rows)
-        self._report.epoch_ends(row, evaluations)
+        run_folder.save_metrics(self._folder / run_folder.METRICS_FILE, self._rows)
+        if len(self._rows) % self._options.save_every == 0:
+            self._save(checkpoint.Progress(self._rows))
+
+    def interrupted(
+        self, stopped: training.Stopped, signal_number: int | None
+    ) -> stopping.Interrupted:
+        """Save where `stopped` left the run; the exception that tells the user how to go on."""
+        self._save(checkpoint.Progress(self._rows, stopped.batches, stopped.loss_sum))
+        words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
+        return stopping.Interrupted(
+            f"stopped after {len(self._rows)} epochs and {stopped.batches} batches; nothing is "
+            f"lost, go on with: python {shlex.join([*words, '--resume'])}",
+            signal_number or signal.SIGINT,
+        )
+
+    def _save(self, progress: checkpoint.Progress) -> None:
+        checkpoint.save(self._folder / checkpoint.STATE_FILE, self._state, progress)

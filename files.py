@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from errors import UserError
+
 
 @contextmanager
 def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
@@ -52,3 +54,23 @@ def save_json(path: str | os.PathLike, value: Any) -> None:
     with replacing(path, "w") as stream:
         json.dump(value, stream, indent=2, sort_keys=False)
         stream.write("\n")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder` for the length of the block.
+
+    Raises UserError where another process is in it. The lock lies beside the folder and vanishes
+    with the process that holds it.
+    """
+    import fcntl
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f".{folder.name}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{folder}: another process is running there; give another --results-dir"
+            ) from error
+        yield

@@ -20,6 +20,7 @@ from lasagne import layers
 
 N_CLASSES = 10
 IMAGE_SHAPE = (3, 32, 32)
+POOL_NAME = "images"
 
 # Filters of the six convolutions, then units of the two hidden dense layers.
 CIFAR10_WIDTHS = (128, 128, 256, 256, 512, 512, 1024, 1024)
@@ -146,8 +147,23 @@ class Functions:
     test(image_numbers, labels): each image's loss (n,) float32 and predicted class (n,) int64.
     """
 
-    train: Callable
-    test: Callable
+    train: Any
+    test: Any
+
+
+def state_variables(functions: Functions) -> list[Any]:
+    """The shared variables that training or testing reads, but for the pool of images.
+
+    Parameters, Adam's moments and step counts, batch norm's averages, random streams; in an order
+    that is the same in every process that builds the same functions.
+    """
+    found: dict[int, Any] = {}
+    for function in (functions.train, functions.test):
+        for variable in function.get_shared():
+            if variable.name != POOL_NAME:
+                # Two variables may stand for one storage, as batch norm's averages do.
+                found.setdefault(id(variable.container), variable)
+    return list(found.values())
 
 
 # How batch norm and stochastic weights behave when testing.
@@ -176,7 +192,7 @@ def build_functions(
 
 def shared_pool(images: np.ndarray):
     """`images` (n, 3, 32, 32) as the shared variable that the functions cut their batches from."""
-    return theano.shared(images, name="images", borrow=True)
+    return theano.shared(images, name=POOL_NAME, borrow=True)
 
 
 def build_training(network: layers.Layer, pool, penalty: Any = None, mode: Any = None) -> Callable:

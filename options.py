@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from errors import UserError
+from stopping import Interrupted
 
 DEVICES = ("cpu", "torch-cpu", "cuda")
 
@@ -78,6 +79,9 @@ class Options:
     corruption: float = _option(fraction, "F", "share of the labels that is replaced", 0.0)
     results_dir: str = _option(str, "DIR", "folder under which the run's folder is made", "results")
     overwrite: bool = _option(None, None, "start over where a run exists already", False)
+    resume: bool = _option(None, None, "go on with a run that was stopped or killed", False)
+    save_every: int = _option(positive_int, "N", "epochs between two saves of the state", 1)
+    quiet: bool = _option(None, None, "print the final table alone", False)
     device: str = _option(str, None, "what executes the graph", "cpu", choices=DEVICES)
     as_in_2017: bool = _option(
         None,
@@ -129,14 +133,24 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None, **default
         )
     if defaults:
         raise TypeError(f"no such options: {sorted(defaults)}")
-    return Options(Path(script).stem, **vars(parser.parse_args(argv)))
+    chosen = parser.parse_args(argv)
+    if chosen.resume and chosen.overwrite:
+        parser.error("--resume and --overwrite exclude each other")
+    return Options(Path(script).stem, **vars(chosen))
 
 
 def run_script(main: Callable[[], Any]) -> NoReturn:
     """Call `main` as a command does: what the user can put right becomes one line, exit code 2."""
+    name = Path(sys.argv[0]).name
     try:
         main()
     except (UserError, OSError) as error:
-        print(f"{Path(sys.argv[0]).name}: error: {error}", file=sys.stderr)
+        print(f"{name}: error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Interrupted as interruption:
+        print(f"{name}: {interruption}", file=sys.stderr)
+        sys.exit(interruption.exit_code)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(130)
     sys.exit(0)

@@ -49,6 +49,15 @@ def _share(flags: np.ndarray) -> float:
     return float(np.mean(flags)) if len(flags) else math.nan
 
 
+class Stopped(Exception):  # noqa: N818 - the caller asked for it; nothing went wrong
+    """A run was asked to stop and did, after `batches` of the epoch that follows the history."""
+
+    def __init__(self, batches: int, loss_sum: float):
+        super().__init__(f"stopped after {batches} batches")
+        self.batches = batches
+        self.loss_sum = loss_sum
+
+
 class Observer:
     """What `train` tells of its course; methods that a subclass leaves out do nothing."""
 
@@ -66,6 +75,33 @@ class Observer:
 
     def epoch_ends(self, row: dict[str, float], evaluations: dict[str, Evaluation]) -> None:
         """After all of an epoch, its parameters saved: its line of metrics and its test passes."""
+
+
+class Observers(Observer):
+    """Several observers as one; each is told in turn."""
+
+    def __init__(self, *observers: Observer):
+        self._observers = observers
+
+    def epoch_begins(self, epoch, learning_rate, images):
+        for observer in self._observers:
+            observer.epoch_begins(epoch, learning_rate, images)
+
+    def batch_ends(self, images, loss):
+        for observer in self._observers:
+            observer.batch_ends(images, loss)
+
+    def testing_begins(self, set_name, images):
+        for observer in self._observers:
+            observer.testing_begins(set_name, images)
+
+    def testing_batch_ends(self, images):
+        for observer in self._observers:
+            observer.testing_batch_ends(images)
+
+    def epoch_ends(self, row, evaluations):
+        for observer in self._observers:
+            observer.epoch_ends(row, evaluations)
 
 
 def class_numbers(targets: np.ndarray) -> np.ndarray:
@@ -133,6 +169,9 @@ def train(
     drop_last: bool = False,
     seed: int = 0,
     history: Sequence[dict[str, float]] = (),
+    batches_done: int = 0,
+    loss_sum: float = 0.0,
+    stop: Callable[[], bool] = lambda: False,
     observer: Observer | None = None,
 ) -> list[dict[str, float]]:
     """Train `model` and test it on all three sets after every epoch; returns the lines of metrics.
@@ -145,9 +184,13 @@ def train(
     The learning rate of epoch e, counted from 0, is `LR_start * LR_decay ** e`. Batches are drawn
     in an order that depends on `seed` and epoch alone. `drop_last` leaves out a last partial batch,
     as the original did. `save_path` receives the parameters after every epoch, as `arr_0.npy`,
-    `arr_1.npy` ... in `get_all_params` order. `history` holds the lines of the epochs already done.
+    `arr_1.npy` ... in `get_all_params` order.
 
-    Raises DivergenceError at the first batch whose loss is not finite.
+    A run that goes on: `history` holds the lines of the epochs already done, and of the next one
+    `batches_done` have been trained on, whose losses, each times its images, sum to `loss_sum`.
+    `stop` is asked after every batch of training and every epoch.
+
+    Raises DivergenceError at the first batch whose loss is not finite, Stopped when `stop` says so.
     """
     observer = observer or Observer()
     rows = [dict(row) for row in history]
@@ -160,8 +203,18 @@ def train(
             order = order[: len(order) // batch_size * batch_size]
         observer.epoch_begins(epoch + 1, learning_rate, len(order))
         mean_loss = _train_epoch(
-            train_fn, X_train, y_train, order, batch_size, learning_rate, epoch + 1, observer
+            train_fn,
+            X_train,
+            y_train,
+            list(batches(order, batch_size)),
+            learning_rate,
+            epoch + 1,
+            batches_done,
+            loss_sum,
+            stop,
+            observer,
         )
+        batches_done, loss_sum = 0, 0.0
         evaluations = {}
         for name, (X, y) in sets.items():
             tested = len(X) // batch_size * batch_size if drop_last else len(X)
@@ -178,22 +231,29 @@ def train(
         if save_path is not None:
             save_parameters(save_path, model)
         observer.epoch_ends(row, evaluations)
+        if stop() and epoch + 1 < num_epochs:
+            raise Stopped(0, 0.0)
     return rows
 
 
-def _train_epoch(train_fn, X, y, order, batch_size, learning_rate, epoch, observer) -> float:
+def _train_epoch(
+    train_fn, X, y, cut, learning_rate, epoch, batches_done, loss_sum, stop, observer
+) -> float:
     """Mean loss over one epoch's batches; every loss is read late, so that a device runs ahead."""
-    total = 0.0
     pending: list[tuple[int, int, Any]] = []
-    for number, chosen in enumerate(batches(order, batch_size), start=1):
+    for number, chosen in enumerate(cut[batches_done:], start=batches_done + 1):
         loss = train_fn(X[chosen], y[chosen], learning_rate)
         pending.append((number, len(chosen), loss))
         observer.batch_ends(len(chosen), loss)
-        if isinstance(loss, np.ndarray) or len(pending) == 100:
-            total += _read_losses(pending, epoch)
+        stopping = stop()
+        if stopping or isinstance(loss, np.ndarray) or len(pending) == 100:
+            loss_sum += _read_losses(pending, epoch)
             pending = []
-    total += _read_losses(pending, epoch)
-    return total / len(order) if len(order) else math.nan
+        if stopping:
+            raise Stopped(number, loss_sum)
+    loss_sum += _read_losses(pending, epoch)
+    images = sum(map(len, cut))
+    return loss_sum / images if images else math.nan
 
 
 def _read_losses(pending: list[tuple[int, int, Any]], epoch: int) -> float:
