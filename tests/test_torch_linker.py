@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch_comparison import REFERENCE, normal, torch
 
 # isort: split
+import copy
 import subprocess
 import sys
 
@@ -62,6 +63,15 @@ def test_a_shared_variable_stays_the_same_tensor(mode):
     W.set_value(normal(3, 4))
     update()
     assert W.container.storage[0] is tensor
+
+
+def test_a_copy_of_a_shared_variable_is_another(mode):
+    W = shared([1, 2])
+    theano.function([], [], updates=[(W, 2 * W)], mode=mode)
+    other = copy.deepcopy(W)
+    theano.function([], [], updates=[(other, 3 * other)], mode=mode)()
+    np.testing.assert_array_equal(W.get_value(), [1, 2])
+    np.testing.assert_array_equal(other.get_value(), [3, 6])
 
 
 def test_a_shared_variable_may_change_its_shape(mode):

@@ -74,6 +74,12 @@ class DeviceContainer(Container):
     value = property(_read, _write)
     data = value
 
+    def __deepcopy__(self, memo):
+        duplicate = Container(self, [self.storage[0].clone()], self.readonly, self.strict)
+        duplicate.allow_downcast, duplicate.name = self.allow_downcast, self.name
+        duplicate.__class__, duplicate.device = DeviceContainer, self.device
+        return duplicate
+
 
 def move(container: Container, device: str) -> None:
     """Move the value of a shared variable's `container` to `device`, where it stays.
