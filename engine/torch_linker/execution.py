@@ -179,13 +179,12 @@ class _GraphedCall:
         self._inputs = [tensor.clone() for tensor in explicit]
         self._graph = torch.cuda.CUDAGraph()
         arguments = merge(self._inputs)
-        with (
-            torch.cuda.device(device),
-            torch.cuda.graph(
+        with torch.cuda.device(device):
+            recording = torch.cuda.graph(
                 self._graph, pool=self._pools[device], capture_error_mode="thread_local"
-            ),
-        ):
-            self._results = function(*arguments)
+            )
+            with recording:
+                self._results = function(*arguments)
 
     def __call__(self, arrays: list[np.ndarray]) -> list[torch.Tensor]:
         with torch.cuda.device(self._device):
