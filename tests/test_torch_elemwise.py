@@ -67,7 +67,7 @@ def test_integers_and_booleans_are_cast_before_arithmetic(mode):
     outputs = [
         *(a + b, a - b, a * b, a / b, a // b, a % b, a & b, a | b, a ^ b, ~a, abs(a), T.sgn(a)),
         *(flags + flags, flags * 1.5, flags + a, flags & (b > 0), T.sqr(b), T.neg(a)),
-        *(u + u, u * np.float32(2 / 255) - np.float32(1), T.cast(u, "int8"), T.sqrt(b * b)),
+        *(u + u, u * np.float32(2 / 255) - np.float32(1), T.cast(u, "int16"), T.sqrt(b * b)),
         *(T.cast(a, "float32"), T.cast(flags, "float64"), T.cast(a, "bool"), T.maximum(a, b)),
     ]
     values = [
