@@ -89,6 +89,21 @@ def test_convolution_equals_the_float_one(case, instruction_set, threads):
     assert not np.signbit(found[found == 0]).any()
 
 
+@settings(max_examples=20, deadline=None)
+@given(convolutions(), thread_counts, st.integers(0, 2**31))
+def test_convolution_of_real_images(case, threads, seed):
+    """Sums of quarters are exact, in whatever order they are taken."""
+    images, filters, options, _, _ = case
+    images = (np.random.RandomState(seed).randint(-99, 99, images.shape) / 4).astype(np.float32)
+    x, w = T.tensor4(), T.tensor4()
+    output = BinaryConv2d(**options, real_images=True)(x, w)
+    with kernels_with(INSTRUCTION_SETS[-1], threads):
+        found = theano.function([x, w], output, mode=AS_GIVEN)(images, filters)
+    if len(images):
+        expected = theano.function([x, w], T.nnet.conv2d(x, w, **options), mode=FLOAT)
+        np.testing.assert_array_equal(found, expected(images, filters))
+
+
 @EXAMPLES
 @given(st.data(), instruction_sets, thread_counts)
 def test_dot_equals_the_float_one(data, instruction_set, threads):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from kernel_settings import INSTRUCTION_SETS, kernels_with
 from lasagne import layers
 from theano.configparser import change_flags
 from theano.sandbox.rng_mrg import MRG_RandomStreams
@@ -252,11 +253,20 @@ def test_a_tested_network_is_bits_from_layer_to_layer(activation):
     network = small_network(activation)
     ops = ops_of(layers.get_output(network, x4, deterministic=True))
     assert [type(op) for op in ops if isinstance(op, (PackSigns, BinaryConvSigns, BinaryDot))] == [
-        *(PackSigns, BinaryConvSigns, BinaryConvSigns, BinaryDot)
+        *(BinaryConvSigns, BinaryConvSigns, BinaryConvSigns, BinaryDot)
     ]
     fused = [op for op in ops if isinstance(op, BinaryConvSigns)]
-    assert [(op.pool_rows, op.pool_columns, op.packed) for op in fused] == [
-        *((2, 3, True), (1, 1, False))
+    assert [(op.real_images, op.pool_rows, op.pool_columns, op.packed) for op in fused] == [
+        *((True, 1, 1, True), (False, 2, 3, True), (False, 1, 1, False))
+    ]
+
+
+def test_a_first_layer_of_many_channels_stays_a_matrix_product():
+    network = small_network(tanh, channels=40)
+    ops = ops_of(layers.get_output(network, x4, deterministic=True))
+    kinds = (PackSigns, BinaryConvSigns, BinaryDot)
+    assert [type(op) for op in ops if isinstance(op, kinds)] == [
+        *(PackSigns, BinaryConvSigns, BinaryConvSigns, BinaryDot)
     ]
 
 
@@ -272,7 +282,7 @@ def test_values_that_something_else_needs_are_kept():
         assert not any(isinstance(op, BinaryConvSigns) for op in ops_of(tanh(pooled)))
 
 
-def small_network(activation, seed=0):
+def small_network(activation, seed=0, channels=3):
     """Three convolutions with odd numbers of filters, pooling, a dense layer; exact statistics.
 
     All parameters of batch norm are multiples of a quarter, so that the numbers compared are exact
@@ -280,7 +290,7 @@ def small_network(activation, seed=0):
     """
     lasagne.random.set_rng(np.random.RandomState(seed))
     options = {"stochastic": False, "nonlinearity": lasagne.nonlinearities.identity}
-    network = layers.InputLayer((None, 3, 9, 10))
+    network = layers.InputLayer((None, channels, 9, 10))
     for number, n_filters in enumerate((37, 33, 5)):
         network = binary_net.Conv2DLayer(network, n_filters, 3, pad=1, **options)
         if number == 1:
@@ -297,18 +307,16 @@ def small_network(activation, seed=0):
     return network
 
 
-@pytest.mark.parametrize("activation", [tanh, sigmoid], ids=["tanh", "sigmoid"])
-def test_results_of_a_tested_network_are_the_same(activation):
-    from kernel_settings import INSTRUCTION_SETS, kernels_with
-
-    network = small_network(activation)
+@pytest.mark.parametrize(("activation", "channels"), [(tanh, 3), (sigmoid, 3), (tanh, 5)])
+def test_results_of_a_tested_network_are_the_same(activation, channels):
+    network = small_network(activation, channels=channels)
     output = layers.get_output(network, x4, deterministic=True)
     binary = theano.function([x4], output)
     assert any(isinstance(n.op, BinarySigns) for n in binary.maker.fgraph.toposort())
     plain = theano.function(
         [x4], output, mode=theano.compile.get_default_mode().excluding("binary")
     )
-    images = np.random.RandomState(3).randint(-4, 5, (5, 3, 9, 10)).astype(np.float32)
+    images = np.random.RandomState(3).randint(-4, 5, (5, channels, 9, 10)).astype(np.float32)
     spoilt = images.copy()
     spoilt[2, 1, 0, 0] = np.nan
     for batch in (images, images[:1], spoilt):

@@ -29,7 +29,8 @@ namespace binary {
 enum Path { PORTABLE = 0, AVX2 = 1, AVX512 = 2 };
 
 // How a float stands for a bit: its sign (-a or +a, bit set where negative), or its being 1 (0 or 1).
-enum Coding { SIGN, UNIT };
+// Images may also be real: then they stand for themselves.
+enum Coding { SIGN, UNIT, REAL };
 
 // The best path that this processor has, capped by ENGINE_INSTRUCTION_SET=portable|avx2|avx512. Asked
 // for at every call, because the modules that Theano compiles outlive the process that asked first.

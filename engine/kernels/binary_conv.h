@@ -1,4 +1,4 @@
-// Convolution of two-valued images with two-valued filters, to floats.
+// Convolution of two-valued images with two-valued filters, to floats; of real images as well.
 //
 // Each image is packed, its rows are laid out once per horizontal shift and stride phase (so that
 // each tap of each output pixel is one fixed offset away from the pixel's number), and multiplied
@@ -7,6 +7,7 @@
 #define BINARY_CONV_H
 
 #include "binary_product.h"
+#include "real_product.h"
 
 namespace binary {
 
@@ -186,12 +187,14 @@ struct ImageColumns {
     Buffer<int32_t> ones;
     Buffer<int32_t> ones_columns;
     Buffer<int32_t> ones_inside;
+    size_t real_pitch;
+    Buffer<float> reals;  // for real images, in place of all that holds bits
 
     ImageColumns(const Geometry& g, const Layout& l, Path p, Coding coding)
         : geometry(g),
           layout(l),
           path(p),
-          words(words_of(g.channels)),
+          words(coding == REAL ? 0 : words_of(g.channels)),
           word_pitch(plane_pitch(l.plane, p == AVX2 ? 1 : 4)),
           nan(false),
           packed(words * g.pixels()),
@@ -201,24 +204,32 @@ struct ImageColumns {
           nibbles(p == AVX2 ? 8 * words * word_pitch : 0),
           ones(coding == UNIT ? g.pixels() : 0),
           ones_columns(coding == UNIT ? l.plane + TILE : 0),
-          ones_inside(coding == UNIT ? TILE * tiles_of(g.out_pixels()) : 0) {
+          ones_inside(coding == UNIT ? TILE * tiles_of(g.out_pixels()) : 0),
+          real_pitch(plane_pitch(l.plane, 4)),
+          reals(coding == REAL ? g.channels * real_pitch : 0) {
         // The room behind a plane is read with its last tile; its lanes are never stored.
         if (columns.data && p != AVX2)
             memset(columns.data, 0, words * word_pitch * sizeof *columns.data);
         if (nibbles.data && p == AVX2) memset(nibbles.data, 0, 8 * words * word_pitch);
         if (ones_columns.data && coding == UNIT)
             memset(ones_columns.data, 0, (l.plane + TILE) * sizeof *ones_columns.data);
+        if (reals.data && coding == REAL)
+            memset(reals.data, 0, g.channels * real_pitch * sizeof *reals.data);
     }
 
     bool allocated() const {
         return packed.data && nan_plane.data && packed_nibbles.data && columns.data &&
-               nibbles.data && ones.data && ones_columns.data && ones_inside.data;
+               nibbles.data && ones.data && ones_columns.data && ones_inside.data && reals.data;
     }
 
     // Packs image number `number`, where it is not packed already, and lays it out.
     void fill(const Images& images, size_t number, Coding coding) {
         const size_t pixels = geometry.pixels();
-        if (images.packed) {
+        if (coding == REAL) {
+            const float* image = images.floats + number * geometry.channels * pixels;
+            for (size_t channel = 0; channel < geometry.channels; ++channel)
+                layout.lay_out(image + channel * pixels, 0.0f, reals.data + channel * real_pitch);
+        } else if (images.packed) {
             const uint32_t* image = images.packed + number * (words + 1) * pixels;
             const uint32_t* marks = image + words * pixels;
             uint32_t any = 0;
@@ -294,15 +305,17 @@ struct Convolution {
     const float scale;
     const Layout layout;
     PackedFilters packed;
+    const float* filters;    // as they came, for real images
     Buffer<int32_t> inside;  // channels times taps inside the image, per output pixel
 
-    Convolution(Path p, const Geometry& g, Coding c, float s)
+    Convolution(Path p, const Geometry& g, Coding c, const float* f, float s)
         : geometry(g),
           path(p),
           coding(c),
           scale(s),
           layout(g),
-          packed(p, g.filters, g.channels, g.taps()),
+          packed(p, c == REAL ? 0 : g.filters, g.channels, g.taps()),
+          filters(f),
           inside(TILE * tiles_of(g.out_pixels())) {
         for (size_t pixel = 0; allocated() && pixel < TILE * tiles_of(g.out_pixels()); ++pixel)
             inside.data[pixel] = layout.inside.data[pixel] * (int32_t)g.channels;
@@ -310,7 +323,8 @@ struct Convolution {
 
     bool allocated() const { return layout.allocated() && packed.allocated() && inside.data; }
 
-    void pack(const float* filters, size_t filter) {
+    void pack(size_t filter) {
+        if (coding == REAL) return;
         const size_t size = geometry.channels * geometry.taps();
         packed.pack(path, filter, filters + filter * size, geometry.channels, geometry.taps(),
                     SIGN);
@@ -319,6 +333,7 @@ struct Convolution {
     // Filters [first, last) of one image to `out`, (last - first) planes.
     void multiply(const ImageColumns& columns, size_t first, size_t last, float* out) const {
         const size_t pixels = geometry.out_pixels();
+        if (coding == REAL) return multiply_real(columns, first, last, out);
         Product product = {};
         product.taps = geometry.taps();
         product.words = packed.words;
@@ -337,6 +352,22 @@ struct Convolution {
         if (columns.nan) spread_nan(columns.nan_plane.data, last - first, out);
         for (size_t filter = first; filter < last; ++filter)
             if (packed.nan.data[filter]) fill_nan(out + (filter - first) * pixels, pixels, 1);
+    }
+
+    void multiply_real(const ImageColumns& columns, size_t first, size_t last, float* out) const {
+        RealProduct product;
+        product.channels = geometry.channels;
+        product.taps = geometry.taps();
+        product.pixels = geometry.out_pixels();
+        product.columns = columns.reals.data;
+        product.channel_stride = (ptrdiff_t)columns.real_pitch;
+        product.tap_offset = layout.tap_offset.data;
+        product.flip = geometry.flip;
+        product.filters = filters + first * geometry.channels * geometry.taps();
+        product.out = out;
+        product.out_stride = (ptrdiff_t)geometry.out_pixels();
+        for (size_t tile = 0; tile < tiles_of(product.pixels); ++tile)
+            multiply_real_tile(product, last - first, tile);
     }
 
     // What float arithmetic makes of a NaN: it spreads to every output pixel that sees it.
@@ -373,10 +404,11 @@ struct Shares {
 
 // out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
 // `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
+// Real images are convolved with the filters as they are.
 inline Status convolve(Path path, int threads, const Geometry& g, Coding coding,
                        const Images& images, const float* filters, float scale, float* out) {
     if (!g.images || !g.filters || !g.out_pixels()) return DONE;
-    Convolution convolution(path, g, coding, scale);
+    Convolution convolution(path, g, coding, filters, scale);
     if (!convolution.allocated()) return NO_MEMORY;
     const Shares shares(g, threads, 4);
     bool no_memory = false;
@@ -384,7 +416,7 @@ inline Status convolve(Path path, int threads, const Geometry& g, Coding coding,
     {
 #pragma omp for schedule(static)
         for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
-            convolution.pack(filters, (size_t)filter);
+            convolution.pack((size_t)filter);
         ImageColumns columns(g, convolution.layout, path, coding);
         no_memory = !columns.allocated();
 #pragma omp for schedule(dynamic, 1)

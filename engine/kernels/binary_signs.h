@@ -163,7 +163,7 @@ inline Status convolve_signs(Path path, int threads, const Geometry& g, Coding c
                              const Images& images, const float* filters, float scale,
                              const Pooling& pooling, const Signs& signs, const SignsOut& out) {
     if (!g.images || !g.filters || !pooling.pixels(g)) return DONE;
-    Convolution convolution(path, g, coding, scale);
+    Convolution convolution(path, g, coding, filters, scale);
     if (!convolution.allocated()) return NO_MEMORY;
     const Shares shares(g, threads, 32);
     bool no_memory = false;
@@ -174,7 +174,7 @@ inline Status convolve_signs(Path path, int threads, const Geometry& g, Coding c
             out.clear_marks((size_t)number, g.filters, pooling.pixels(g));
 #pragma omp for schedule(static)
         for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
-            convolution.pack(filters, (size_t)filter);
+            convolution.pack((size_t)filter);
         ImageColumns columns(g, convolution.layout, path, coding);
         Buffer<float> values(32 * g.out_pixels());
         no_memory = !columns.allocated() || !values.data;

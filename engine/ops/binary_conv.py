@@ -28,6 +28,10 @@ class BinaryConv2d(KernelOp):
     border_mode : "valid", "half", "full", or the rows and columns of padding on each side.
     subsample : strides. filter_flip : convolution; else cross-correlation.
 
+    With `real_images` the images are any floats, and so may the filters be: each output is the
+    float sum of its products in the order channels, image rows, image columns. That suits images of
+    few channels.
+
     A NaN reaches every output that sees it, as it does in float arithmetic; of other values only
     the sign is read (with `unit_images`: whether it is 1), so the caller has to know that there
     are none. Source: XNOR and population count as in BinaryNet (arXiv 1602.02830, section 3.2).
@@ -35,7 +39,7 @@ class BinaryConv2d(KernelOp):
 
     __props__ = (
         *("pad_rows", "pad_columns", "stride_rows", "stride_columns"),
-        *("filter_flip", "unit_images", "scale"),
+        *("filter_flip", "unit_images", "real_images", "scale"),
     )
     kernel = "binary_conv.h"
     params_type = ParamsType(
@@ -45,6 +49,7 @@ class BinaryConv2d(KernelOp):
         stride_columns=int64_t,
         filter_flip=bool_t,
         unit_images=bool_t,
+        real_images=bool_t,
         scale=float32_t,
     )
 
@@ -55,6 +60,7 @@ class BinaryConv2d(KernelOp):
         filter_flip=True,
         unit_images=False,
         scale=1.0,
+        real_images=False,
     ):
         if isinstance(border_mode, str):
             pad = {"valid": 0, "half": HALF, "full": FULL}[border_mode]
@@ -65,6 +71,7 @@ class BinaryConv2d(KernelOp):
         self.stride_rows, self.stride_columns = (int(stride) for stride in subsample)
         self.filter_flip = bool(filter_flip)
         self.unit_images = bool(unit_images)
+        self.real_images = bool(real_images)
         self.scale = float(scale)
 
     def make_node(self, images, filters):
@@ -126,9 +133,12 @@ class BinaryConv2d(KernelOp):
         }
 
 
-# Fills `geometry` from `images`, `filters` and the params; how many planes the images must have is
-# `planes`.
+# `coding` and `geometry` from the params, `images` and `filters`; the images must have as many
+# planes as `planes` says.
 CONV_GEOMETRY = """
+    const binary::Coding coding = %(params)s->real_images   ? binary::REAL
+                                  : %(params)s->unit_images ? binary::UNIT
+                                                            : binary::SIGN;
     binary::Geometry geometry;
     {
         const npy_intp* image_sizes = PyArray_DIMS(images.array);
@@ -178,8 +188,7 @@ C_CODE = """
     const binary::Images source = {images.data(), NULL};
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
-    status = binary::convolve(binary::best_path(), kernel_threads(), geometry,
-                              %(params)s->unit_images ? binary::UNIT : binary::SIGN, source,
+    status = binary::convolve(binary::best_path(), kernel_threads(), geometry, coding, source,
                               filters.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }

@@ -218,7 +218,9 @@ class BinaryConvSigns(_StepsOp):
     )
     params_type = ParamsType(
         **dict.fromkeys(("pad_rows", "pad_columns", "stride_rows", "stride_columns"), int64_t),
-        **dict.fromkeys(("filter_flip", "unit_images", "above", "packed", "ones_high"), bool_t),
+        **dict.fromkeys(
+            ("filter_flip", "unit_images", "real_images", "above", "packed", "ones_high"), bool_t
+        ),
         **dict.fromkeys(("scale", "low", "high"), float32_t),
         **dict.fromkeys(("pool_rows", "pool_columns", "nan"), int64_t),
     )
@@ -292,8 +294,7 @@ class BinaryConvSigns(_StepsOp):
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
     status = binary::convolve_signs(
-        binary::best_path(), kernel_threads(), geometry,
-        {params}->unit_images ? binary::UNIT : binary::SIGN, source, filters.data(),
+        binary::best_path(), kernel_threads(), geometry, coding, source, filters.data(),
         {params}->scale, pooling, signs, target);
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) {{ PyErr_NoMemory(); {fail} }}

@@ -85,7 +85,7 @@ def _codings(node):
 def local_binary_conv(node):
     """AbstractConv2d of two-valued images and filters -> BinaryConv2d."""
     op = node.op
-    if not isinstance(op, AbstractConv2d) or not _has_plain_geometry(op):
+    if not isinstance(op, AbstractConv2d) or not has_plain_geometry(op):
         return None
     codings = _codings(node)
     if codings is None:
@@ -101,7 +101,8 @@ def local_binary_conv(node):
     return _replaced(node, binary)
 
 
-def _has_plain_geometry(op) -> bool:
+def has_plain_geometry(op) -> bool:
+    """Whether BinaryConv2d has the padding, strides and grouping of an AbstractConv2d."""
     symmetric = isinstance(op.border_mode, str) or all(
         isinstance(pad, (int, np.integer)) for pad in op.border_mode
     )
@@ -134,7 +135,7 @@ def _in_place_of(old, new):
 def local_padding_into_conv(node):
     """AbstractConv2d of an image set into zeros -> AbstractConv2d that pads by itself."""
     op = node.op
-    if not isinstance(op, AbstractConv2d) or not _has_plain_geometry(op):
+    if not isinstance(op, AbstractConv2d) or not has_plain_geometry(op):
         return None
     if op.border_mode in ("half", "full"):
         return None

@@ -5,8 +5,9 @@
     rounds.
 `binary_conv_signs` (1.65; tag `binary`)
     BinaryConv2d, perhaps a bias and max-pooling, batch norm with stored averages, binarization ->
-    BinaryConvSigns. Where a training graph needs the values in between for its gradients, or
-    batch norm takes their statistics, it stays as it is.
+    BinaryConvSigns; also for a convolution of float images of few channels, such as a network's
+    first, whose sums are then taken in the kernel's own order. Where a training graph needs the
+    values in between for its gradients, or batch norm takes their statistics, it stays as it is.
 `binary_packed_signs` (1.66; tag `binary`)
     Two-valued images that nothing but BinaryConvSigns reads travel to it as packed bits.
 `binary_signs` (48.8; tag `binary`)
@@ -28,12 +29,17 @@ from theano.gof import Constant
 from theano.gof.opt import copy_stack_trace, in2out, local_optimizer, out2in
 from theano.tensor.basic import Reshape
 from theano.tensor.elemwise import Elemwise
+from theano.tensor.nnet.abstract_conv import AbstractConv2d
 from theano.tensor.signal.pool import Pool
 
 from engine.ops.binary_conv import BinaryConv2d
 from engine.ops.binary_signs import HIGH, LOW, NAN, BinaryConvSigns, BinarySigns, PackSigns
 from engine.ops.rounding import Round3
+from engine.rewrites.binary_conv import coding_of, has_plain_geometry
 from engine.rewrites.binary_values import evaluate, value_set
+
+# Images of up to so many channels are cheaper to sum over than to lay out for a matrix product.
+FEW_CHANNELS = 4
 
 # Whether one half itself is rounded down.
 _ABOVE_HALF = {
@@ -210,12 +216,30 @@ def binary_conv_signs(node):
         if any(name not in _INCREASING for name, _ in early) or len(_clients(before)) != 1:
             return None
         source, steps, pool = before, early + steps, window
-    if source.owner is None or not isinstance(source.owner.op, BinaryConv2d):
+    convolution = _convolution_of(source)
+    if convolution is None:
         return None
     fused = BinaryConvSigns(
-        source.owner.op, pool, found.above, low=found.low, high=found.high, nan=found.nan
+        convolution, pool, found.above, low=found.low, high=found.high, nan=found.nan
     )
     return _replacement(node.outputs[0], fused(*source.owner.inputs, *_arguments(steps)))
+
+
+def _convolution_of(variable):
+    """The BinaryConv2d that computes `variable` or could compute it as fast as a float product."""
+    op = variable.owner.op if variable.owner is not None else None
+    if isinstance(op, BinaryConv2d):
+        return op
+    if not isinstance(op, AbstractConv2d) or not has_plain_geometry(op):
+        return None
+    images, filters = variable.owner.inputs
+    channels = [shape[1] for shape in (op.imshp, op.kshp) if shape and shape[1] is not None]
+    coding = coding_of(filters)
+    if not channels or channels[0] > FEW_CHANNELS or images.dtype != "float32":
+        return None
+    if coding is None or coding.unit:
+        return None
+    return BinaryConv2d(op.border_mode, op.subsample, op.filter_flip, real_images=True)
 
 
 def _pool_window(variable):
