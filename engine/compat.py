@@ -37,6 +37,9 @@ def prepare() -> None:
         return
     _restore_numpy_aliases()
     _silence_what_no_user_can_act_on()
+    # Idle OpenMP threads that spin take the cores from OpenBLAS's own threads, and from others'
+    # work; read when the OpenMP library is loaded, with Theano's first compiled module.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     user_flags = _user_flags()
     flags = _default_flags(user_flags)
     if user_flags.get("cxx", "g++") and shutil.which(user_flags.get("cxx", "g++")) is None:
