@@ -1,7 +1,7 @@
 """Drawn 32x32 colour digits: a stand-in of ten learnable classes that needs no download.
 
-Every operation is exact in IEEE arithmetic (no sine, no logarithm, no fused product), so that the
-images are the same bytes on every machine.
+Every operation is one that IEEE arithmetic rounds in one way alone (no sine, no logarithm, no fused
+product), so that the images are the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from datasets.randomize import random_state
 
 SIZE = 32
 
-# 5x7 dot-matrix digits, a row of five bits per line.
-_GLYPHS = """
-01110 10001 10011 10101 11001 10001 01110
-00100 01100 00100 00100 00100 00100 01110
-01110 10001 00001 00010 00100 01000 11111
-11111 00010 00100 00010 00001 10001 01110
-00010 00110 01010 10010 11111 00010 00010
-11111 10000 11110 00001 00001 10001 01110
-00110 01000 10000 11110 10001 10001 01110
-11111 00001 00010 00100 01000 01000 01000
-01110 10001 10001 01110 10001 10001 01110
-01110 10001 10001 01111 00001 00010 01100
+# The strokes of every digit, in a box 10 wide and 14 high: x,y of a polyline's points. "~" marks
+# one whose corners are cut until it is a curve.
+_STROKES = """
+0: ~ 5,0 10,0 10,14 0,14 0,0 5,0
+1: 1.5,3 5.5,0 5.5,14 | 2,14 9,14
+2: ~ 0.5,4 0.5,0 9.5,0 9.5,5 5,9 0,14 | 0,14 10,14
+3: ~ 0.5,2.5 1,0 9.5,0 9.5,6.5 4,6.5 | ~ 4,6.5 10.5,6.5 10.5,14 1,14 0,11
+4: 7.5,14 7.5,0 0,9.5 10,9.5
+5: 9,0 1.5,0 1,6.5 | ~ 1,6.5 3,5 10.5,4 10.5,14 1.5,14 0,11.5
+6: ~ 8.5,0 3.5,1 0,5 0,14 10,14 10,5.5 1.5,5.5 0,9.5
+7: 0,0 10,0 4,14
+8: ~ 5,0 9.5,0 9.5,6.5 0.5,6.5 0.5,0 5,0 | ~ 5,6.5 10,6.5 10,14 0,14 0,6.5 5,6.5
+9: ~ 1.5,14 6.5,13 10,9 10,0 0,0 0,8.5 8.5,8.5 10,4.5
 """
+_WIDTH, _HEIGHT, _MARGIN = 10, 14, 3
 
-_OVERSAMPLING = 6
+# Grid points per unit of the box.
+_FINENESS = 4
 _CHUNK = 1000
 
 
@@ -61,7 +64,7 @@ def load_synthetic(
 
 def draw(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
     """Images (n, 3, 32, 32) uint8 of the digits `labels` (n,): jittered, coloured, on texture."""
-    coverage = _warped_glyphs(labels, state)[:, None]
+    coverage = _warped_digits(labels, state)[:, None]
     ground, ink = _colours(len(labels), state)
     texture = _texture(len(labels), state)
     grain = state.random_sample((len(labels), 3, SIZE, SIZE)) - 0.5
@@ -69,22 +72,50 @@ def draw(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
     return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
 
 
-def _masks() -> np.ndarray:
-    """Smoothed glyphs (10, 9 * _OVERSAMPLING, 7 * _OVERSAMPLING), a cell of margin all around."""
-    rows = [[list(map(int, row)) for row in line.split()] for line in _GLYPHS.split("\n") if line]
-    padded = np.pad(np.array(rows, np.float64), ((0, 0), (1, 1), (1, 1)))
-    fine = padded.repeat(_OVERSAMPLING, axis=1).repeat(_OVERSAMPLING, axis=2)
-    for axis in (1, 2):
-        for _ in range(_OVERSAMPLING // 2):
-            fine = (np.roll(fine, 1, axis) + 2 * fine + np.roll(fine, -1, axis)) / 4
-    # Smoothing has made the strokes soft; this makes their edges about a pixel wide again.
-    return np.clip(2.5 * fine - 0.6, 0, 1)
+def _distances() -> np.ndarray:
+    """Distance (10, rows, columns) of every grid point from a digit's strokes, in units of the box.
+
+    The grid covers the box and a margin around it.
+    """
+    rows, columns = ((n + 2 * _MARGIN) * _FINENESS + 1 for n in (_HEIGHT, _WIDTH))
+    y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    grid = np.stack([x, y], axis=-1) / _FINENESS - _MARGIN
+    fields = []
+    for line in _STROKES.strip().splitlines():
+        field = np.full((rows, columns), np.inf)
+        for stroke in line.partition(":")[2].split("|"):
+            points = _points(stroke)
+            for start, end in zip(points[:-1], points[1:]):
+                along = end - start
+                offset = grid - start
+                # The nearest point of the segment, as a share of its length.
+                share = np.clip(_dot(offset, along) / _dot(along, along), 0, 1)[..., None]
+                nearest = offset - share * along
+                field = np.minimum(field, np.sqrt(_dot(nearest, nearest)))
+        fields.append(field)
+    return np.stack(fields)
 
 
-def _warped_glyphs(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
+def _points(stroke: str) -> np.ndarray:
+    """The polyline (n, 2) that `stroke` describes."""
+    curved = "~" in stroke
+    pairs = [pair.split(",") for pair in stroke.replace("~", "").split()]
+    points = np.array([[float(x), float(y)] for x, y in pairs])
+    for _ in range(3 if curved else 0):
+        # Chaikin's corner cutting; the ends stay.
+        quarters = (3 * points[:-1] + points[1:]) / 4, (points[:-1] + 3 * points[1:]) / 4
+        cut = np.stack(quarters, axis=1).reshape(-1, 2)
+        points = np.concatenate([points[:1], cut, points[-1:]])
+    return points
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+
+
+def _warped_digits(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
     """Coverage (n, 32, 32) in [0, 1] of every digit, rotated, sheared, scaled and shifted."""
     n = len(labels)
-    masks = _masks()
 
     def uniform(low: float, high: float) -> np.ndarray:
         return (low + (high - low) * state.random_sample(n))[:, None, None]
@@ -93,18 +124,19 @@ def _warped_glyphs(labels: np.ndarray, state: np.random.RandomState) -> np.ndarr
     t = uniform(-0.15, 0.15)
     cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
     shear = uniform(-0.2, 0.2)
-    height = uniform(20, 28)
-    width = height * uniform(0.6, 0.85)
+    height = uniform(16, 23)
+    width = height * uniform(0.5, 0.75)
+    thickness = uniform(1.1, 2.1)
     y, x = np.meshgrid(np.arange(SIZE) - 15.5, np.arange(SIZE) - 15.5, indexing="ij")
     y, x = y[None] - uniform(-3, 3), x[None] - uniform(-4, 4)
     v = cosine * y - sine * x
     u = sine * y + cosine * x + shear * v
-    rows, columns = masks.shape[1:]
-    return _bilinear(
-        masks[labels],
-        v / height * (7 * _OVERSAMPLING) + (rows - 1) / 2,
-        u / width * (5 * _OVERSAMPLING) + (columns - 1) / 2,
-    )
+    # From pixels about the centre of the digit to the grid of distances.
+    row = (v / height * _HEIGHT + _HEIGHT / 2 + _MARGIN) * _FINENESS
+    column = (u / width * _WIDTH + _WIDTH / 2 + _MARGIN) * _FINENESS
+    distance = _bilinear(_distances()[labels], row, column) * (height / _HEIGHT)
+    # An edge is a pixel wide, as a camera's is.
+    return np.clip(thickness - distance + 0.5, 0, 1)
 
 
 def _bilinear(grids: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
