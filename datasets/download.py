@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from datasets.pool import DataError
+from datasets.pool import DataError, first_line
 
 # Where the official addresses cannot be reached: a folder that serves the same files over HTTP.
 MIRROR_VARIABLE = "BINARYNET_MIRROR"
@@ -46,9 +46,9 @@ def fetch(address: str, md5: str, folder: Path) -> Path:
         for part in new:
             with suppress(OSError):
                 part.rmdir()
-        reason = str(error).splitlines()[0][:300]
         raise DataError(
-            f"{address}: the download failed ({reason}); try again, or put the file into {folder}"
+            f"{address}: the download failed ({first_line(error)}); try again, or put the file "
+            f"into {folder}"
         ) from error
     return Path(path)
 
@@ -69,7 +69,8 @@ def unpack(archive: Path, folder: Path, members: dict[str, str]) -> None:
     """Take `members` (path in the archive: name in `folder`) out of a tar file, or nothing.
 
     Only regular files of these very paths are read, so that links and paths that lead elsewhere
-    have no effect. Raises DataError where one is missing or the archive is damaged.
+    have no effect. Raises DataError where one is missing or the archive cannot be read; whether its
+    bytes are the right ones is the checksum's matter.
     """
     aside = None
     try:
@@ -88,7 +89,9 @@ def unpack(archive: Path, folder: Path, members: dict[str, str]) -> None:
         for name in members.values():
             os.replace(aside / name, folder / name)
     except (tarfile.TarError, KeyError, EOFError, OSError, ValueError, zlib.error) as error:
-        raise DataError(f"{archive}: cannot be unpacked into {folder} ({error})") from error
+        raise DataError(
+            f"{archive}: cannot be unpacked into {folder} ({first_line(error)})"
+        ) from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)

@@ -20,6 +20,11 @@ class DataError(UserError, ValueError):
     """A data file is missing, damaged or of another format; the message names it and the remedy."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another library says, short enough for a message of one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
+
+
 @contextmanager
 def opened(path: Path, what: str) -> Iterator[BinaryIO]:
     """`path` open for a parser; whatever damaged bytes lead that to becomes one DataError.
@@ -37,10 +42,8 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
             raise
         except Exception as error:
             # A parser led astray raises anything from KeyError to MemoryError.
-            reason = (str(error).splitlines() or ["nothing more known"])[0]
             raise DataError(
-                f"{path}: not {what}, or damaged ({type(error).__name__}: {reason[:200]}); "
-                "get the file anew"
+                f"{path}: not {what}, or damaged ({first_line(error)}); get the file anew"
             ) from error
 
 
