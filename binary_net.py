@@ -300,12 +300,10 @@ class BatchNormLayer(lasagne.layers.Layer):
 
     def _is_standard(self, input):
         """Whether the layer is one that the batch norm Op covers."""
-        every_axis_but_the_second = (0, *range(2, input.ndim))
-        return (
-            self.gamma is not None
-            and self.beta is not None
-            and sorted(self.axes) == list(every_axis_but_the_second)
-        )
+        if self.gamma is None or self.beta is None:
+            return False
+        same_dtype = input.dtype == self.gamma.dtype == self.beta.dtype
+        return same_dtype and sorted(self.axes) == [0, *range(2, input.ndim)]
 
     def _normalized(self, input, statistics, carrier):
         mean, inv_std = statistics

@@ -34,14 +34,17 @@ from engine.ops.batch_norm import (
 from engine.ops.rounding import Round3
 from engine.rewrites.matching import number, operands, with_number
 
+# A kernel holds the sizes of so many axes.
+_MOST_AXES = 8
 
-def _all_float32(variables) -> bool:
-    return all(variable.dtype == "float32" for variable in variables)
+
+def _covered(variables) -> bool:
+    return all(x.dtype == "float32" and x.ndim <= _MOST_AXES for x in variables)
 
 
 @local_optimizer([BatchNormTrain, BatchNormTrainGrad])
 def batch_norm_kernel(node):
-    if not _all_float32(node.inputs):
+    if not _covered(node.inputs):
         return None
     if isinstance(node.op, BatchNormTrain):
         return BatchNormTrainKernel(node.op.epsilon).make_node(*node.inputs).outputs
@@ -152,7 +155,7 @@ def channel_sum(node):
     axes = node.op.axis
     if axes is None or sorted(axes) != [0, *range(2, x.ndim)]:
         return None
-    if x.dtype != "float32" or node.outputs[0].dtype != "float32":
+    if not _covered([x, node.outputs[0]]):
         return None
     return [node.outputs[0].type.filter_variable(ChannelSum()(x), allow_convert=True)]
 
