@@ -56,10 +56,16 @@ def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list
 def plain_line(row: dict[str, float]) -> str:
     """An epoch's whole report on one line, for logs."""
     fields = [f"{title} {pattern.format(row[key])}" for title, key, pattern in COLUMNS]
+    return ", ".join([*fields, *class_errors(row)])
+
+
+def class_errors(row: dict[str, float]) -> list[str]:
+    """Training and test errors of all classes, in percent, as two short texts."""
+    texts = []
     for name in ("training", "test"):
         errors = [value for key, value in row.items() if key.startswith(f"{name}_error_class_")]
-        fields.append(f"{name} errors by class " + " ".join(f"{100 * e:.0f}" for e in errors))
-    return ", ".join(fields)
+        texts.append(f"{name} errors by class " + " ".join(f"{100 * e:.0f}" for e in errors))
+    return texts
 
 
 def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int = 11) -> list[str]:
@@ -160,8 +166,8 @@ class Report(training.Observer):
         lines = table_lines([row])
         for line in lines if self._lines == 0 else lines[1:]:
             self._write(line)
-        for line in class_error_lines(row, self._class_names):
-            self._write(line)
+        for text in class_errors(row):
+            self._write(f"       {text}")
         self._lines += 1
 
     def summary(self, rows: Sequence[dict[str, float]], folder: Path) -> None:

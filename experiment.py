@@ -80,8 +80,10 @@ def run(
         else:
             progress = checkpoint.Progress()
             _start_over(folder)
-            files.save_json(folder / run_folder.RUN_FILE, record)
             _save_labels(folder / run_folder.LABELS_FILE, data)
+            checkpoint.save(folder / checkpoint.STATE_FILE, state, progress)
+            # Last, since it makes the folder a run: from now on there is something to resume.
+            files.save_json(folder / run_folder.RUN_FILE, record)
         recorder = _Recorder(folder, state, progress, options)
         with report.running(progress.history), stopping.StopRequest() as stop:
             try:

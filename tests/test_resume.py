@@ -1,0 +1,163 @@
+"""A run that was killed or stopped ends, resumed, with the very bits of one that never was."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import random
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+from conftest import PROJECT, run_script
+from test_bad_input import check_one_line
+
+# Weights drawn at random, in training and in testing, make it the hardest to repeat.
+SCRIPT = "svhn_stochastic_sigmoid_random_labels"
+ARGUMENTS = (
+    *("--synthetic", "--width", "0.0625", "--epochs", "4", "--train-size", "200"),
+    *("--batch-size", "10", "--lr-fin", "1e-4"),
+)
+SEED = 20170712
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = run_script(f"{SCRIPT}.py", *ARGUMENTS, cwd=folder)
+    assert process.returncode == 0, process.stderr
+    return folder / "results" / SCRIPT
+
+
+def start(folder, *more, **options):
+    command = [sys.executable, str(PROJECT / f"{SCRIPT}.py"), *ARGUMENTS, *more]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, **{**pipes, **options})
+
+
+def until(process, happened):
+    """Wait until `happened()`; fails where the process ends first."""
+    while not happened():
+        try:
+            process.wait(timeout=0.002)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"ended too early: {process.communicate()}")
+
+
+def finished_epochs(run):
+    try:
+        return len((run / "metrics.csv").read_text().splitlines()) - 1
+    except FileNotFoundError:
+        return 0
+
+
+def assert_same_run(run, other):
+    assert (run / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+    (parameters,) = (path.name for path in other.glob("model_parameters*.npz"))
+    for name in (parameters, "labels.npz"):
+        with np.load(run / name) as one, np.load(other / name) as another:
+            assert one.files == another.files
+            for key in one.files:
+                assert np.array_equal(one[key], another[key]), (name, key)
+
+
+def test_sigkill_at_random_moments(undisturbed, tmp_path):
+    """Killed while something is being written, and after some epoch; then gone on with."""
+    run = tmp_path / "results" / SCRIPT
+    epoch = random.Random(SEED).choice([2, 3])
+    moments = [
+        lambda: finished_epochs(run) >= 1 and any(run.glob(".state.npz*.part")),
+        lambda: finished_epochs(run) >= epoch,
+    ]
+    more: tuple[str, ...] = ()
+    for moment in moments:
+        process = start(tmp_path, *more)
+        until(process, moment)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        more = ("--resume",)
+    last = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert "going on after epoch" in last.stdout
+    assert_same_run(run, undisturbed)
+
+
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
+    run = tmp_path / "results" / SCRIPT
+    ours, theirs = pty.openpty()
+    rows_and_columns = struct.pack("HHHH", 24, 120, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, rows_and_columns)
+    process = start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while finished_epochs(run) < 1:
+        shown += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        # The other end is closed when the process has gone.
+        pass
+    assert process.wait() == 130
+    text = shown.decode()
+    assert "epochs:" in text
+    assert "images/s" in text
+    assert "--resume" in text.splitlines()[-1]
+    assert 1 <= finished_epochs(run) < 4
+
+    process = start(tmp_path, "--resume")
+    reached = finished_epochs(run) + 1
+    until(process, lambda: finished_epochs(run) >= reached)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 143, errors
+    assert b"--resume" in errors
+
+    last = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", "--quiet", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert len(last.stdout.splitlines()) == 5
+    assert_same_run(run, undisturbed)
+
+
+def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed, tmp_path):
+    again = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--overwrite", cwd=undisturbed.parent.parent)
+    lines = [line for line in again.stdout.splitlines() if line.startswith("epoch ")]
+    # One for each epoch, and the header of the final table.
+    assert len(lines) == 5
+    assert "test errors by class" in lines[0]
+    assert "\r" not in again.stdout + again.stderr
+
+
+def test_contradicting_options_are_refused_by_name(undisturbed):
+    folder = undisturbed.parent.parent
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in undisturbed.iterdir())
+    for option in (("--seed", "3"), ("--epochs", "9"), ("--width", "0.125")):
+        process = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", *option, cwd=folder)
+        check_one_line(process, option[0])
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in undisturbed.iterdir()) == before
+
+
+def test_resuming_nothing(tmp_path):
+    check_one_line(run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path), "resume")
+    both = run_script(f"{SCRIPT}.py", "--resume", "--overwrite", cwd=tmp_path)
+    check_one_line(both, "--overwrite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_state_is_refused(undisturbed, tmp_path):
+    import checkpoint
+    from errors import UserError
+
+    state = (undisturbed / "state.npz").read_bytes()
+    for damaged in (b"", state[: len(state) // 2], state[:40] + b"\0" * 40 + state[80:]):
+        (tmp_path / "state.npz").write_bytes(damaged)
+        with pytest.raises(UserError, match=r"state\.npz"):
+            checkpoint.load(tmp_path / "state.npz", [])
