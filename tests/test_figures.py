@@ -50,9 +50,7 @@ def test_a_run_of_one_epoch_has_its_figures(short_run):
 def test_text_in_vector_figures_is_text(short_run):
     curves = texts(short_run / "curves.svg")
     assert {"training", "validation", "test", "chance", "loss", "learning rate"} <= set(curves)
-    row = dict(
-        zip(*(line.split(",") for line in (short_run / "metrics.csv").read_text().splitlines()))
-    )
+    (row,) = run_folder.load_metrics(short_run / "metrics.csv")
     shown = texts(short_run / "class_errors.svg")
     for name in ("training", "test"):
         for label in range(10):
@@ -125,5 +123,5 @@ def test_another_data_set_is_refused(short_run, tmp_path):
     done = run_script("figures.py", copy, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("figures.py: error: ")
-    assert "not the one that this short_run trained on" in done.stderr
+    assert "not the one that this run trained on" in done.stderr
     assert len(done.stderr.splitlines()) == 1
