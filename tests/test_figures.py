@@ -14,6 +14,7 @@ from matplotlib.image import imread
 
 import figures
 import plotting
+import run_folder
 from errors import UserError
 
 DRAWN = {"curves.png", "curves.svg", "class_errors.png", "class_errors.svg", "labels.png"}

@@ -1,0 +1,235 @@
+"""Run experiments x seeds x corruption levels, and report on all of them.
+
+    python sweep.py --experiments cifar10_random_labels svhn_random_labels \\
+        --seeds 0 1 --corruptions 0 0.5 1 -- --width 0.25 --epochs 50
+
+What follows `--` is given to every script. Each cell is an ordinary run, in
+`<results-dir>/<cell>/<experiment>/`, its output beside it in `<experiment>.log`. Cells that are
+finished are passed over and half-done ones go on, so that the same command continues a sweep that
+was stopped. The report (report.py) is written to `<results-dir>/report/` at the end.
+
+Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when and where, and tries
+again what fails: on this machine, or with --address on a cluster whose machines share this folder
+and the results'. The exit code is 1 where a cell failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import files
+import options
+import report
+import run_folder
+from errors import UserError
+from measured_run import read_run
+
+PROJECT = Path(__file__).resolve().parent
+SWEEP_FILE = "sweep.json"
+
+# How a script is told to go on with a run that has done some of its epochs.
+CONTINUE = "--overwrite"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the sweep: an experiment's name, the options it is given, where its folder is."""
+
+    experiment: str
+    arguments: tuple[str, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What the cell is called on the terminal."""
+        return f"{self.folder.parent.name}/{self.experiment}"
+
+    def finished(self) -> bool:
+        """Whether the run has done all of its epochs."""
+        try:
+            return read_run(self.folder).finished
+        except UserError:
+            return False
+
+    def continuation(self) -> list[str]:
+        """What the script needs to be told about a run that was begun before."""
+        if not (self.folder / run_folder.RUN_FILE).exists():
+            return []
+        try:
+            read_run(self.folder)
+        except UserError:
+            # Not one epoch done: starting over loses nothing.
+            return ["--overwrite"]
+        return [CONTINUE]
+
+    def run(self) -> str | None:
+        """Run the script in this process; the line of what the user must put right, or None."""
+        script = importlib.import_module(self.experiment)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context(open(f"{self.folder}.log", "a", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(log))
+            stack.enter_context(contextlib.redirect_stderr(log))
+            try:
+                script.main([*self.arguments, *self.continuation()])
+            except UserError as error:
+                print(error)
+                return str(error)
+        return None
+
+
+def experiments() -> list[str]:
+    """The names of all training scripts."""
+    found = {path.stem for kind in ("cifar10", "svhn") for path in PROJECT.glob(f"{kind}_*.py")}
+    return sorted(found - {"svhn_evaluation_random_labels"})
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The sweep's own options, and those after `--`, which are the scripts'."""
+    parser = options.OneLineParser(
+        prog="sweep.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--experiments", nargs="+", required=True, choices=experiments(), metavar="NAME")
+    add("--seeds", nargs="+", type=options.seed_number, default=[0], metavar="N")
+    add(
+        "--corruptions",
+        nargs="+",
+        type=options.fraction,
+        metavar="F",
+        help="shares of the labels that are replaced (default: each script's own)",
+    )
+    add("--results-dir", type=Path, default=Path("results/sweep"), metavar="DIR")
+    add("--address", default="local", help="a Ray cluster's address (default: this machine)")
+    add("--cpus-per-run", type=options.positive_int, default=1, metavar="N")
+    add("--gpus-per-run", type=float, default=0.0, metavar="F", help="may be a fraction")
+    add(
+        "--retries",
+        type=options.whole_number,
+        default=2,
+        metavar="N",
+        help="how often a cell that fails is tried again (default: 2)",
+    )
+    own, extra = list(argv), []
+    if "--" in own:
+        own, extra = own[: own.index("--")], own[own.index("--") + 1 :]
+    chosen = parser.parse_args(own)
+    for option in ("--seed", "--corruption", "--results-dir", "--overwrite", "--resume"):
+        if any(argument.partition("=")[0] == option for argument in extra):
+            parser.error(f"{option} is the sweep's own to give; leave it out after --")
+    for experiment in chosen.experiments:
+        # The scripts' own parser complains here, before anything is started.
+        options.parse(f"{experiment}.py", "", extra)
+    return chosen, extra
+
+
+def cells(chosen: argparse.Namespace, extra: Sequence[str]) -> list[Cell]:
+    """All runs of the sweep."""
+    found = []
+    for corruption in chosen.corruptions or [None]:
+        for seed in chosen.seeds:
+            name = f"seed{seed}" if corruption is None else f"corruption{corruption:g}_seed{seed}"
+            place = chosen.results_dir.resolve() / name
+            given = [*extra, "--seed", str(seed), "--results-dir", str(place)]
+            if corruption is not None:
+                given += ["--corruption", str(corruption)]
+            found += [Cell(e, tuple(given), place / e) for e in chosen.experiments]
+    return found
+
+
+def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace) -> list[str]:
+    """Run `wanted` on Ray; a line for each cell that failed."""
+    ray = _start_ray(chosen.address)
+    run = ray.remote(
+        num_cpus=chosen.cpus_per_run,
+        num_gpus=chosen.gpus_per_run,
+        max_retries=chosen.retries,
+        retry_exceptions=True,
+    )(Cell.run)
+    failures = []
+    try:
+        waiting = {run.remote(cell): cell for cell in wanted}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting))
+            cell = waiting.pop(done)
+            try:
+                problem = ray.get(done)
+            except ray.exceptions.RayError as error:
+                problem = str(error).strip().splitlines()[-1]
+            if problem is None:
+                print(f"{cell.name}: done, {len(waiting)} to go", flush=True)
+            else:
+                failures.append(f"{cell.name}: {problem} (see {cell.folder}.log)")
+                print(failures[-1], file=sys.stderr, flush=True)
+    finally:
+        ray.shutdown()
+    return failures
+
+
+def _start_ray(address: str) -> Any:
+    # Read when Ray is imported: no usage statistics to its makers.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "sweeps need Ray, which is not installed: make venv EXTRAS=sweep"
+        ) from error
+    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 100 << 20}
+    try:
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **(local if address == "local" else {}),
+        )
+    except ConnectionError as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
+    return ray
+
+
+def _same_sweep(folder: Path, extra: Sequence[str]) -> None:
+    """Keep the scripts' options beside the cells, or refuse others than those of before."""
+    path = folder / SWEEP_FILE
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["options"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: no readable record of a sweep ({error!r})") from error
+        if before != list(extra):
+            raise UserError(
+                f"{folder} holds a sweep with the options {shlex.join(before)!r}; give the same "
+                "after --, or another --results-dir"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    files.save_json(path, {"options": list(extra)})
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    chosen, extra = parse(sys.argv[1:] if argv is None else argv)
+    _same_sweep(chosen.results_dir, extra)
+    every = cells(chosen, extra)
+    wanted = [cell for cell in every if not cell.finished()]
+    print(f"{len(every)} cells, {len(every) - len(wanted)} finished before", flush=True)
+    failures = run_all(wanted, chosen) if wanted else []
+    left_out = report.report([chosen.results_dir], chosen.results_dir / "report")
+    if failures or left_out:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    options.run_script(main)

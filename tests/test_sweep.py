@@ -1,0 +1,116 @@
+"""A grid of runs on a real local Ray: killed half way, finished, reported."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import PROJECT, run_script
+
+from measured_run import read_run
+
+EXPERIMENTS = ("cifar10_random_labels", "svhn_random_labels")
+GRID = ("--experiments", *EXPERIMENTS, "--seeds", "0", "1", "--corruptions", "0", "1")
+TINY = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60")
+
+
+def finished(folder):
+    """When each finished run was begun, by its folder."""
+    found = {}
+    for record in folder.glob("*/*/run.json"):
+        if (record.parent / "metrics.csv").exists() and read_run(record.parent).finished:
+            found[record.parent] = record.stat().st_mtime_ns
+    return found
+
+
+def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    folder = tmp_path / "results" / "sweep"
+    arguments = (*GRID, "--", *TINY)
+    with subprocess.Popen(
+        [sys.executable, str(PROJECT / "sweep.py"), *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as sweep:
+        assert next(sweep.stdout) == "8 cells, 0 finished before\n"
+        for to_go in (7, 6, 5):
+            assert next(sweep.stdout).endswith(f": done, {to_go} to go\n")
+        os.kill(sweep.pid, signal.SIGKILL)
+    before = finished(folder)
+    assert 3 <= len(before) < 8
+    assert not (folder / "report").exists()
+
+    done = run_script("sweep.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"8 cells, {len(before)} finished before\n")
+    after = finished(folder)
+    assert len(after) == 8
+    assert {run: after[run] for run in before} == before
+    for run in after:
+        options = read_run(run).options
+        assert run.parent.name == f"corruption{options['corruption']:g}_seed{options['seed']}"
+    with open(folder / "report" / "report.csv", encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    seeds = [(line["experiment"], line["corruption"], line["seed"]) for line in lines]
+    assert seeds == [
+        (experiment, corruption, seed)
+        for experiment in EXPERIMENTS
+        for corruption in ("0", "1")
+        for seed in ("0", "1", "mean", "standard deviation")
+    ]
+
+    # A third time there is nothing left to do, and other options are another sweep.
+    again = run_script("sweep.py", *arguments, cwd=tmp_path)
+    assert again.stdout.startswith("8 cells, 8 finished before\n| experiment ")
+    other = run_script("sweep.py", *arguments, "--batch-size", "20", cwd=tmp_path)
+    assert other.returncode == 2
+    assert re.fullmatch(r"sweep\.py: error: results/sweep holds a sweep with .*\n", other.stderr)
+    assert finished(folder) == after
+
+
+def test_a_cell_that_cannot_run_is_named(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    (tmp_path / "empty").mkdir()
+    arguments = ("--experiments", EXPERIMENTS[0], "--", "--data-dir", tmp_path / "empty")
+    done = run_script("sweep.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    first, *_, last = done.stderr.splitlines()
+    assert first.startswith(f"seed0/{EXPERIMENTS[0]}: --data-dir {tmp_path / 'empty'}: no CIFAR-10")
+    assert last.startswith("sweep.py: error: no run to report")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--experiments", "cifar10"), "argument --experiments: invalid choice: 'cifar10'"),
+        ((*GRID, "--", "--epoch", "2"), "unrecognized arguments: --epoch 2"),
+        ((*GRID, "--", "--seed", "2"), "--seed is the sweep's own"),
+        ((*GRID[:3], "--corruptions", "2"), "'2' is not a number from 0 to 1"),
+    ],
+)
+def test_mistakes_are_named_before_anything_starts(tmp_path, arguments, named):
+    done = run_script("sweep.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_ray_the_extra_is_named(tmp_path):
+    program = (
+        "import runpy, sys; sys.modules['ray'] = None\n"
+        f"sys.argv = ['sweep.py', '--experiments', {EXPERIMENTS[0]!r}]\n"
+        f"sys.path.insert(0, {str(PROJECT)!r})\n"
+        f"runpy.run_path({str(PROJECT / 'sweep.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(r"sweep\.py: error: .*Ray.*EXTRAS=sweep\n", done.stderr)
