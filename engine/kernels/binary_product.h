@@ -110,7 +110,12 @@ BINARY_AVX512 inline void multiply_block_avx512(const Product& product, size_t f
         for (size_t word = 0; word < words; ++word) {
             __m512i x[M];
 #pragma GCC unroll 4
-            for (int m = 0; m < M; ++m) x[m] = _mm512_loadu_si512(column + 16 * m);
+            for (int m = 0; m < M; ++m) {
+                x[m] = _mm512_loadu_si512(column + 16 * m);
+                // The compiler would rather load these again for each of the N filters, across two
+                // cache lines each time.
+                __asm__("" : "+v"(x[m]));
+            }
 #pragma GCC unroll 4
             for (int n = 0; n < N; ++n) {
                 __m512i w = _mm512_set1_epi32((int)weights[n * product.filter_stride]);
