@@ -58,6 +58,11 @@ def _require_torch() -> None:
         raise DeviceError(
             f"PyTorch {installed} is too old: pip install --upgrade 'torch>={oldest}'"
         )
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DeviceError(f"PyTorch {installed} cannot be imported: {reason}") from None
 
 
 def out_of_memory(what: str, device: str) -> DeviceError:
