@@ -177,6 +177,7 @@ def test_torch_compile_computes_the_same():
     def losses(mode):
         pool, W, rows = shared(normal(20, 6)), shared(normal(6, 3)), T.lvector("rows")
         hidden = T.tanh(T.dot(pool[rows], W) / rows.shape[0])
+        hidden *= MRG_RandomStreams(7).uniform(hidden.shape, nstreams=5)
         loss = T.mean(T.sqr(hidden - T.argmax(hidden, axis=1).dimshuffle(0, "x")))
         updates = [(W, W - T.grad(loss, W))]
         train = theano.function([rows], loss, updates=updates, mode=mode)
