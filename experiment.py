@@ -57,7 +57,7 @@ def run(
     """
     import networks
 
-    mode = execution_mode(options.device)
+    mode = execution_mode(options.device, options.tf32)
     folder = Path(options.results_dir) / options.experiment
     record = describe_run(options, network, data, parameters)
     finished = _look_at(folder, record, options)
@@ -127,13 +127,19 @@ def draw_figures(folder: Path, history: list[dict[str, float]], data: LabelledSe
     figures.draw_labels(folder, data)
 
 
-def execution_mode(device: str) -> Any:
-    """The Theano mode for --device; None is Theano's default, the C linker with our rewrites."""
+def execution_mode(device: str, tf32: bool = False) -> Any:
+    """The Theano mode for --device and --tf32.
+
+    None is Theano's default, the C linker with our rewrites. Raises UserError where the device, or
+    TF32 on it, is not to be had.
+    """
+    if tf32 and device != "cuda":
+        raise UserError(f"--tf32 is for --device cuda: {device} computes in float32")
     if device == "cpu":
         return None
     from engine.torch_linker import torch_mode
 
-    return torch_mode("cpu" if device == "torch-cpu" else device)
+    return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)
 
 
 def describe_run(

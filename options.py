@@ -83,6 +83,9 @@ class Options:
     save_every: int = _option(positive_int, "N", "epochs between two saves of the state", 1)
     quiet: bool = _option(None, None, "print the final table alone", False)
     device: str = _option(str, None, "what executes the graph", "cpu", choices=DEVICES)
+    tf32: bool = _option(
+        None, None, "with --device cuda: round gradients' operands to TF32 (docs/gpu.md)", False
+    )
     as_in_2017: bool = _option(
         None,
         None,

@@ -18,6 +18,7 @@ OPTIONS = {
     ("--lr-start", "nan"): "--lr-start",
     ("--seed", "-1"): "--seed",
     ("--device", "abacus"): "--device",
+    ("--tf32", "--synthetic"): "--tf32",
     ("--epoch", "3"): "--epoch",
     ("stray",): "stray",
     ("--data-dir", "nowhere"): "nowhere",
