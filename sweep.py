@@ -38,9 +38,6 @@ from measured_run import read_run
 PROJECT = Path(__file__).resolve().parent
 SWEEP_FILE = "sweep.json"
 
-# How a script is told to go on with a run that has done some of its epochs.
-CONTINUE = "--overwrite"
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -64,14 +61,7 @@ class Cell:
 
     def continuation(self) -> list[str]:
         """What the script needs to be told about a run that was begun before."""
-        if not (self.folder / run_folder.RUN_FILE).exists():
-            return []
-        try:
-            read_run(self.folder)
-        except UserError:
-            # Not one epoch done: starting over loses nothing.
-            return ["--overwrite"]
-        return [CONTINUE]
+        return ["--resume"] if (self.folder / run_folder.RUN_FILE).exists() else []
 
     def run(self) -> str | None:
         """Run the script in this process; the line of what the user must put right, or None."""
