@@ -106,7 +106,12 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--results-dir", type=Path, default=Path("results/sweep"), metavar="DIR")
     add("--address", default="local", help="a Ray cluster's address (default: this machine)")
     add("--cpus-per-run", type=options.positive_int, default=1, metavar="N")
-    add("--gpus-per-run", type=float, default=0.0, metavar="F", help="may be a fraction")
+    add(
+        "--gpus-per-run",
+        type=options.fraction,
+        metavar="F",
+        help="share of a GPU (default: 1 with --device cuda, otherwise 0)",
+    )
     add(
         "--retries",
         type=options.whole_number,
@@ -123,7 +128,9 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             parser.error(f"{option} is the sweep's own to give; leave it out after --")
     for experiment in chosen.experiments:
         # The scripts' own parser complains here, before anything is started.
-        options.parse(f"{experiment}.py", "", extra)
+        device = options.parse(f"{experiment}.py", "", extra).device
+    if chosen.gpus_per_run is None:
+        chosen.gpus_per_run = float(device == "cuda")
     return chosen, extra
 
 
@@ -214,8 +221,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     _same_sweep(chosen.results_dir, extra)
     every = cells(chosen, extra)
     wanted = [cell for cell in every if not cell.finished()]
-    print(f"{len(every)} cells, {len(every) - len(wanted)} finished before", flush=True)
-    failures = run_all(wanted, chosen) if wanted else []
+    print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
+    try:
+        failures = run_all(wanted, chosen) if wanted else []
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
     left_out = report.report([chosen.results_dir], chosen.results_dir / "report")
     if failures or left_out:
         sys.exit(1)

@@ -38,7 +38,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as sweep:
-        assert next(sweep.stdout) == "8 cells, 0 finished before\n"
+        assert next(sweep.stdout) == "finished before: 0 of 8\n"
         for to_go in (7, 6, 5):
             assert next(sweep.stdout).endswith(f": done, {to_go} to go\n")
         os.kill(sweep.pid, signal.SIGKILL)
@@ -48,7 +48,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
 
     done = run_script("sweep.py", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"8 cells, {len(before)} finished before\n")
+    assert done.stdout.startswith(f"finished before: {len(before)} of 8\n")
     after = finished(folder)
     assert len(after) == 8
     assert {run: after[run] for run in before} == before
@@ -67,7 +67,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
 
     # A third time there is nothing left to do, and other options are another sweep.
     again = run_script("sweep.py", *arguments, cwd=tmp_path)
-    assert again.stdout.startswith("8 cells, 8 finished before\n| experiment ")
+    assert again.stdout.startswith("finished before: 8 of 8\n| experiment ")
     other = run_script("sweep.py", *arguments, "--batch-size", "20", cwd=tmp_path)
     assert other.returncode == 2
     assert re.fullmatch(r"sweep\.py: error: results/sweep holds a sweep with .*\n", other.stderr)
