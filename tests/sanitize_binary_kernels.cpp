@@ -69,7 +69,7 @@ static bool check_convolution(Path path, Coding coding, const Geometry& g) {
     if (!same("convolution", path, found, expected)) return false;
 
     // Signs of the sums after pooling, as floats and as bits; then the bits as images.
-    const Pooling pooling = {g.out_rows() > 1 ? 2u : 1u, g.out_columns() > 2 ? 3u : 1u};
+    const Pooling pooling = {g.out_rows() > 1 ? 2u : 1u, g.out_columns() > 2 ? 2u + g.channels % 2 : 1u};
     const size_t pixels = pooling.pixels(g);
     const Floats offsets = two_valued(g.filters, -1.5f, 0.5f);
     const Step step = {ADD, offsets.data(), 1, 0};

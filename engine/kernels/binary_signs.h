@@ -127,30 +127,38 @@ struct SignsOut {
     }
 };
 
-// Maxima of windows that do not overlap; what fills no window is left out. In place.
-inline void pool_plane(float* plane, size_t rows, size_t columns, size_t window_rows,
-                       size_t window_columns) {
-    const size_t out_columns = columns / window_columns;
-    float* out = plane;
-    for (size_t y = 0; y + window_rows <= rows; y += window_rows)
+// Maxima of windows that do not overlap; what fills no window is left out. A window's values are
+// compared in the order in which Theano does, which matters where one is NaN.
+template <size_t fixed_rows, size_t fixed_columns>
+inline void pool_plane(const float* __restrict__ plane, size_t rows, size_t columns,
+                       size_t window_rows, size_t window_columns, float* __restrict__ out) {
+    if (fixed_rows) window_rows = fixed_rows;
+    if (fixed_columns) window_columns = fixed_columns;
+    const size_t out_rows = rows / window_rows, out_columns = columns / window_columns;
+    for (size_t y = 0; y < out_rows; ++y)
         for (size_t x = 0; x < out_columns; ++x) {
-            const float* window = plane + y * columns + x * window_columns;
+            const float* window = plane + y * window_rows * columns + x * window_columns;
             float most = *window;
             for (size_t i = 0; i < window_rows; ++i)
                 for (size_t j = 0; j < window_columns; ++j) {
                     const float value = window[i * columns + j];
                     most = value > most ? value : most;
                 }
-            *out++ = most;
+            out[y * out_columns + x] = most;
         }
 }
 
 struct Pooling {
     size_t rows, columns;  // of a window; 1 by 1 is no pooling
 
-    void apply(float* plane, const Geometry& g) const {
-        if (rows > 1 || columns > 1)
-            pool_plane(plane, g.out_rows(), g.out_columns(), rows, columns);
+    // The pooled plane: in `room`, or where there is nothing to pool `plane` itself.
+    float* apply(float* plane, const Geometry& g, float* room) const {
+        if (rows == 1 && columns == 1) return plane;
+        // With a window known in advance the compiler makes vector code.
+        const bool square = rows == 2 && columns == 2;
+        (square ? pool_plane<2, 2> : pool_plane<0, 0>)(plane, g.out_rows(), g.out_columns(), rows,
+                                                       columns, room);
+        return room;
     }
     size_t pixels(const Geometry& g) const {
         return g.out_rows() / rows * (g.out_columns() / columns);
@@ -177,7 +185,8 @@ inline Status convolve_signs(Path path, int threads, const Geometry& g, Coding c
             convolution.pack((size_t)filter);
         ImageColumns columns(g, convolution.layout, path, coding);
         Buffer<float> values(32 * g.out_pixels());
-        no_memory = !columns.allocated() || !values.data;
+        Buffer<float> room(g.out_pixels());
+        no_memory = !columns.allocated() || !values.data || !room.data;
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t unit = 0; unit < (ptrdiff_t)(g.images * shares.per_image); ++unit) {
             const size_t number = (size_t)unit / shares.per_image;
@@ -189,8 +198,8 @@ inline Status convolve_signs(Path path, int threads, const Geometry& g, Coding c
                 convolution.multiply(columns, first, last, values.data);
                 for (size_t filter = first; filter < last; ++filter) {
                     float* plane = values.data + (filter - first) * g.out_pixels();
-                    pooling.apply(plane, g);
-                    out.store(signs, plane, number, g.filters, filter, pooling.pixels(g));
+                    float* pooled = pooling.apply(plane, g, room.data);
+                    out.store(signs, pooled, number, g.filters, filter, pooling.pixels(g));
                 }
             }
         }
