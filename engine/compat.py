@@ -29,7 +29,7 @@ class SetupError(UserError, RuntimeError):
 
 
 def prepare() -> None:
-    """Make `import theano` work, quietly and fast, in this process.
+    """Import Theano so that it works, quietly and fast, in this process.
 
     Raises `SetupError` when no C++ compiler can be found.
     """
@@ -40,6 +40,7 @@ def prepare() -> None:
     # Idle OpenMP threads that spin take the cores from OpenBLAS's own threads, and from others'
     # work; read when the OpenMP library is loaded, with Theano's first compiled module.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    set_by_user = os.environ.get("THEANO_FLAGS")
     user_flags = _user_flags()
     flags = _default_flags(user_flags)
     if user_flags.get("cxx", "g++") and shutil.which(user_flags.get("cxx", "g++")) is None:
@@ -51,6 +52,12 @@ def prepare() -> None:
     defaults = ",".join(f"{name}={value}" for name, value in flags.items())
     # Of a flag given twice Theano takes the last, so what the user set wins.
     os.environ["THEANO_FLAGS"] = f"{defaults},{given}" if given else defaults
+    try:
+        # Theano reads its flags now, once.
+        import theano  # noqa: F401
+    finally:
+        # A child process would take ours for its user's, and not load the BLAS that they name.
+        _restore_environment("THEANO_FLAGS", set_by_user)
 
 
 def _restore_numpy_aliases() -> None:
@@ -101,6 +108,13 @@ def _default_flags(user_flags: dict[str, str]) -> dict[str, str]:
         flags["base_compiledir"] = str(Path(tempfile.gettempdir()) / f"theano-{os.getuid()}")
     # A key that the user set in .theanorc is left to that file.
     return {k: v for k, v in flags.items() if k not in user_flags}
+
+
+def _restore_environment(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 def _replace_environment_flag(name: str, value: str) -> None:

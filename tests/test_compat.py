@@ -1,0 +1,39 @@
+"""What stands between the installed packages and a working Theano, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import PROJECT
+
+SETTINGS = "(theano.config.blas.ldflags, theano.config.gcc.cxxflags, theano.config.openmp)"
+CHILD = f"import engine, theano; print({SETTINGS})"
+PARENT = f"""
+import engine, os, subprocess, sys, theano
+print({SETTINGS}, flush=True)
+print(repr(os.environ.get('THEANO_FLAGS')), flush=True)
+subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)
+"""
+
+
+@pytest.mark.parametrize("flags", [None, "gcc.cxxflags=-O2", "blas.ldflags=,openmp=False"])
+def test_a_child_process_starts_from_the_same_flags(flags):
+    """Settings handed down would pass for the user's, and the BLAS that they name not be loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "THEANO_FLAGS"}
+    if flags is not None:
+        environment["THEANO_FLAGS"] = flags
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    own, left, childs = done.stdout.splitlines()
+    assert own == childs
+    assert left == repr(flags)
