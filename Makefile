@@ -6,10 +6,11 @@ EXTRAS :=
 
 STAMP := $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
 
-.PHONY: help demo test lint format lock venv clean
+.PHONY: help demo results test lint format lock venv clean
 
 help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
+	@echo "make results  every experiment, narrow and short: figures and table of docs/experiments.md"
 	@echo "make test     linters, type checker and tests"
 	@echo "make venv     the virtual environment alone (EXTRAS=cuda,sweep,tensorboard adds extras)"
 	@echo "make format   rewrite the sources in the project's format"
@@ -20,6 +21,9 @@ demo: $(STAMP)
 	$(BIN)/python cifar10_random_labels.py --synthetic --width 0.125 --epochs 20 \
 	    --train-size 500 --batch-size 25 --lr-start 0.003 --lr-fin 0.0003 \
 	    --results-dir results/demo --overwrite
+
+results: $(STAMP)
+	$(BIN)/python tools/sample_results.py
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest

@@ -62,7 +62,9 @@ def draw_curves(folder: Path, rows: Sequence[dict[str, float]]) -> list[Path]:
             losses, [row[f"{name}_loss"] for row in rows for name in plotting.SET_STYLES]
         )
         losses.set_ylabel("loss")
-        rates.plot(epochs, [row["learning_rate"] for row in rows], **plotting.STYLES[6].line(1))
+        rates.plot(
+            epochs, [row["learning_rate"] for row in rows], **plotting.STYLES[6].line(len(rows))
+        )
         plotting.log_where_positive(rates, [row["learning_rate"] for row in rows])
         rates.set_ylabel("learning rate")
         plotting.epoch_axis(rates, epochs)

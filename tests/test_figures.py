@@ -58,6 +58,18 @@ def test_text_in_vector_figures_is_text(short_run):
             assert f"{100 * row[f'{name}_error_class_{label}']:.0f}%" in shown
 
 
+def test_coordinates_are_short_and_text_is_whole(tmp_path):
+    with plotting.drawing(3, 2) as figure:
+        axes = figure.subplots()
+        axes.plot([0, 1 / 3, 1], [0, 1 / 7, 1])
+        axes.set_title("0.0001234")
+        plotting.save(figure, tmp_path / "lines", ("svg",))
+    assert "0.0001234" in texts(tmp_path / "lines.svg")
+    paths = [e.get("d") for e in ElementTree.parse(tmp_path / "lines.svg").iter(f"{SVG}path")]
+    assert any(re.search(r"\d\.\d\d ", path) for path in paths)
+    assert not any(re.search(r"\.\d{3}", path) for path in paths)
+
+
 def test_series_differ_without_colour():
     looks = {(str(style.linestyle), style.marker) for style in plotting.STYLES}
     assert len({line for line, _ in looks}) == len({marker for _, marker in looks}) == 8

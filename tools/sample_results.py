@@ -1,0 +1,49 @@
+"""Make the figures and the table of docs/experiments.md anew: every experiment, narrow and short.
+
+    python tools/sample_results.py [options of the scripts, such as --data-dir DIR]
+
+Runs are kept in results/sample/, so that a second call only draws.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+import report
+import sweep
+
+PAGE = PROJECT / "docs" / "experiments.md"
+BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
+RESULTS = PROJECT / "results" / "sample"
+OPTIONS = (
+    *("--width", "0.25", "--train-size", "500", "--batch-size", "25"),
+    *("--lr-start", "0.003", "--lr-fin", "0.0003"),
+)
+# The SVHN samples are 160 training images, so that an epoch has a third of the steps.
+EPOCHS = {"cifar10": "40", "svhn": "150"}
+
+
+def main(extra: list[str]) -> None:
+    for data, epochs in EPOCHS.items():
+        names = [name for name in sweep.experiments() if name.startswith(data)]
+        place = ("--results-dir", str(RESULTS / data))
+        options = (*OPTIONS, "--epochs", epochs, *extra)
+        sweep.main(["--experiments", *names, "--seeds", "0", *place, "--", *options])
+    figures = PROJECT / "docs" / "figures"
+    figures.mkdir(exist_ok=True)
+    for curves in sorted(RESULTS.glob("*/seed0/*/curves.svg")):
+        shutil.copyfile(curves, figures / f"{curves.parent.name}.svg")
+    report.report([RESULTS], RESULTS / "report")
+    shutil.copyfile(RESULTS / "report" / "comparison.svg", figures / "comparison.svg")
+    table = (RESULTS / "report" / "report.md").read_text(encoding="utf-8").partition("\n\n")[0]
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
