@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import sys
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 import checkpoint
 import console
 import datasets
+import event_files
 import files
+import measures
 import run_folder
 import stopping
 import training
@@ -62,6 +65,8 @@ def run(
     record = describe_run(options, network, data, parameters)
     finished = _look_at(folder, record, options)
     report = console.Report(data.class_names, options)
+    if options.tensorboard:
+        event_files.writer_class()
     if finished is not None:
         report.summary(finished, folder)
         return finished
@@ -73,8 +78,13 @@ def run(
             testing=testing or networks.DETERMINISTIC,
             mode=mode,
         )
-    state = networks.state_variables(functions)
-    with files.locked(folder):
+        measured = _measures(options, network, data, folder, mode) if options.measure else None
+    state = networks.state_variables(
+        functions.train, functions.test, *(measured.functions.compiled if measured else ())
+    )
+    if measured:
+        state += measured.state
+    with files.locked(folder), ExitStack() as during:
         if options.resume:
             progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
         else:
@@ -85,6 +95,12 @@ def run(
             # Last, since it makes the folder a run: from now on there is something to resume.
             files.save_json(folder / run_folder.RUN_FILE, record)
         recorder = _Recorder(folder, state, progress, options)
+        # The measured columns have to be there before the line is recorded.
+        observers: list[training.Observer] = [measured] if measured else []
+        observers += [recorder, report]
+        if options.tensorboard:
+            done = len(progress.history)
+            observers.append(during.enter_context(event_files.writing(folder, done)))
         with report.running(progress.history), stopping.StopRequest() as stop:
             try:
                 history = training.train(
@@ -109,7 +125,7 @@ def run(
                     batches_done=progress.batches,
                     loss_sum=progress.loss_sum,
                     stop=stop,
-                    observer=training.Observers(recorder, report),
+                    observer=training.Observers(*observers),
                 )
             except training.Stopped as stopped:
                 raise recorder.interrupted(stopped, stop.signal_number) from None
@@ -117,6 +133,20 @@ def run(
             draw_figures(folder, history, data)
     report.summary(history, folder)
     return history
+
+
+def _measures(
+    options: Options, network: Any, data: LabelledSets, folder: Path, mode: Any
+) -> measures.Measures:
+    import measure_functions
+
+    return measures.Measures(
+        folder,
+        data,
+        measure_functions.build_measuring_functions(network, mode),
+        corruption=options.corruption,
+        seed=options.seed,
+    )
 
 
 def draw_figures(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
@@ -170,7 +200,15 @@ def describe_run(
 
 
 # Options in which a resumed run may differ from its record.
-FREE_OPTIONS = ("data_dir", "results_dir", "overwrite", "resume", "save_every", "quiet")
+FREE_OPTIONS = (
+    "data_dir",
+    "results_dir",
+    "overwrite",
+    "resume",
+    "save_every",
+    "quiet",
+    "tensorboard",
+)
 
 
 def _look_at(

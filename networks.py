@@ -151,14 +151,14 @@ class Functions:
     test: Any
 
 
-def state_variables(functions: Functions) -> list[Any]:
-    """The shared variables that training or testing reads, but for the pool of images.
+def state_variables(*functions: Any) -> list[Any]:
+    """The shared variables that compiled functions read, but for the pool of images.
 
     Parameters, Adam's moments and step counts, batch norm's averages, random streams; in an order
     that is the same in every process that builds the same functions.
     """
     found: dict[int, Any] = {}
-    for function in (functions.train, functions.test):
+    for function in functions:
         for variable in function.get_shared():
             if variable.name != POOL_NAME:
                 # Two variables may stand for one storage, as batch norm's averages do.

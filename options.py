@@ -82,6 +82,10 @@ class Options:
     resume: bool = _option(None, None, "go on with a run that was stopped or killed", False)
     save_every: int = _option(positive_int, "N", "epochs between two saves of the state", 1)
     quiet: bool = _option(None, None, "print the final table alone", False)
+    measure: bool = _option(
+        None, None, "measure what memorisation research does (docs/measures.md)", False
+    )
+    tensorboard: bool = _option(None, None, "write TensorBoard event files as well", False)
     device: str = _option(str, None, "what executes the graph", "cpu", choices=DEVICES)
     tf32: bool = _option(
         None, None, "with --device cuda: round gradients' operands to TF32 (docs/gpu.md)", False

@@ -37,16 +37,18 @@ class Evaluation:
     @property
     def error(self) -> float:
         """Share of images whose prediction is not their label, 0 to 1; NaN for an empty set."""
-        return _share(self.predictions != self.labels)
+        return share(self.predictions != self.labels)
 
     def class_errors(self, n_classes: int) -> list[float]:
         """`error` of the images of each class; NaN for a class that does not occur."""
         wrong = self.predictions != self.labels
-        return [_share(wrong[self.labels == label]) for label in range(n_classes)]
+        return [share(wrong, self.labels == label) for label in range(n_classes)]
 
 
-def _share(flags: np.ndarray) -> float:
-    return float(np.mean(flags)) if len(flags) else math.nan
+def share(flags: np.ndarray, among: Any = slice(None)) -> float:
+    """The share of true `flags` (n,) bool, or of those in the mask `among`; NaN of none."""
+    chosen = flags[among]
+    return float(np.mean(chosen)) if len(chosen) else math.nan
 
 
 class Stopped(Exception):  # noqa: N818 - the caller asked for it; nothing went wrong
