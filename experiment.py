@@ -68,6 +68,8 @@ def run(
     if options.tensorboard:
         event_files.writer_class()
     if finished is not None:
+        with files.locked(folder):
+            _complete(folder, finished, data)
         report.summary(finished, folder)
         return finished
     with report.compiling():
@@ -86,7 +88,9 @@ def run(
         state += measured.state
     with files.locked(folder), ExitStack() as during:
         if options.resume:
+            files.remove_leftovers(folder)
             progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
+            _write_again(folder, record, network, progress)
         else:
             progress = checkpoint.Progress()
             _start_over(folder)
@@ -229,9 +233,34 @@ def _look_at(
     checkpoint.same_settings(earlier["options"], record["options"], FREE_OPTIONS)
     if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise UserError(f"{folder}: the data set is not the one that this run began with")
-    metrics = folder / run_folder.METRICS_FILE
-    rows = run_folder.load_metrics(metrics) if metrics.exists() else []
+    if not (folder / record["parameters"]).exists():
+        return None
+    state = folder / checkpoint.STATE_FILE
+    rows = (
+        checkpoint.read_progress(state).history
+        if state.exists()
+        # Of a finished run the state may have been deleted: it is large and needed no more.
+        else run_folder.load_metrics(folder / run_folder.METRICS_FILE)
+    )
     return rows if rows and len(rows) >= options.epochs else None
+
+
+def _complete(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
+    """Write what a finished run lacks that was killed after its last save."""
+    files.remove_leftovers(folder)
+    run_folder.save_metrics(folder / run_folder.METRICS_FILE, history)
+    if not (folder / "labels.png").exists():
+        draw_figures(folder, history, data)
+
+
+def _write_again(
+    folder: Path, record: dict[str, Any], network: Any, progress: checkpoint.Progress
+) -> None:
+    """Metrics and, at the end of an epoch, parameters from the state: it wins where they differ."""
+    if progress.history:
+        run_folder.save_metrics(folder / run_folder.METRICS_FILE, progress.history)
+        if not progress.batches:
+            training.save_parameters(str(folder / record["parameters"]), network)
 
 
 def _start_over(folder: Path) -> None:
@@ -266,7 +295,8 @@ class _Recorder(training.Observer):
     def epoch_ends(self, row, evaluations):
         self._rows.append(row)
         run_folder.save_metrics(self._folder / run_folder.METRICS_FILE, self._rows)
-        if len(self._rows) % self._options.save_every == 0:
+        last = len(self._rows) == self._options.epochs
+        if last or len(self._rows) % self._options.save_every == 0:
             self._save(checkpoint.Progress(self._rows))
 
     def interrupted(

@@ -37,6 +37,12 @@ def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
         raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed while writing left in `folder`; nobody may write."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType
 
 
@@ -36,4 +38,8 @@ class StopRequest:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal_number == signal.SIGINT == number:
             raise KeyboardInterrupt
+        if self.signal_number is None:
+            # Not by print: the signal may have come in the middle of one.
+            with suppress(OSError):
+                os.write(2, b"\nstopping when this batch, or this epoch's testing, is done ...\n")
         self.signal_number = number

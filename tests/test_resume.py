@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -134,6 +135,34 @@ def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed, tmp_path):
     assert len(lines) == 5
     assert "test errors by class" in lines[0]
     assert "\r" not in again.stdout + again.stderr
+
+
+def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
+    """As after a kill between the last save and the last figure."""
+    run = tmp_path / "results" / SCRIPT
+    shutil.copytree(undisturbed, run)
+    for figure in run.glob("*.png"):
+        figure.unlink()
+    (run / "metrics.csv").write_text("epoch,training_error\n1,")
+    (run / ".state.npz.abc.part").write_bytes(b"half")
+    done = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "compiling" not in done.stdout
+    assert_same_run(run, undisturbed)
+    assert {path.name for path in run.iterdir()} == {path.name for path in undisturbed.iterdir()}
+
+
+def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
+    import checkpoint
+
+    arguments = (*ARGUMENTS, "--lr-start", "1e38", "--lr-fin", "1e38")
+    done = run_script(f"{SCRIPT}.py", *arguments, cwd=tmp_path)
+    check_one_line(done, "batch", "epoch 1", "--lr-start")
+    state = tmp_path / "results" / SCRIPT / "state.npz"
+    assert checkpoint.read_progress(state) == checkpoint.Progress()
+    with np.load(state) as stored:
+        for name in stored.files:
+            assert stored[name].dtype.kind != "f" or np.isfinite(stored[name]).all()
 
 
 def test_contradicting_options_are_refused_by_name(undisturbed):
