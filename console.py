@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ COLUMNS = (
     ("test error", "test_error", "{:.2%}"),
     ("loss", "test_loss", "{:.4f}"),
 )
+
+# So that the titles stay in sight.
+EPOCHS_PER_HEADER = 10
 
 # Reading a loss makes a device finish what it is at, so the bar asks for one this rarely.
 SECONDS_BETWEEN_LOSSES = 1.0
@@ -68,6 +72,21 @@ def class_errors(row: dict[str, float]) -> list[str]:
     return texts
 
 
+def measured_lines(row: dict[str, float]) -> list[str]:
+    """What --measure added to an epoch's line of metrics, one measure per line, layers in a row."""
+    known = {key for _, key, _ in COLUMNS} | {"train_step_loss"}
+    measured: dict[str, list[str]] = {}
+    for name, value in row.items():
+        if name not in known and "_error_class_" not in name:
+            title = re.sub(r"_layer_\d+$", "_by_layer", name).replace("_", " ")
+            measured.setdefault(title, []).append("-" if math.isnan(value) else f"{value:.1%}")
+    width = max(map(len, measured), default=0)
+    return [
+        f"{title:>{width}}" + "".join(f"  {text:>6}" for text in texts)
+        for title, texts in measured.items()
+    ]
+
+
 def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int = 11) -> list[str]:
     """Training (o), validation (v) and test (x) error against epoch, chance (-) at 90 %."""
     columns = min(width, len(rows))
@@ -91,12 +110,16 @@ def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int =
 
 
 class Report(training.Observer):
-    """Progress of one run: two bars on a terminal, a plain line per epoch elsewhere."""
+    """Progress of one run: bars and a table on a terminal, a plain line per epoch elsewhere.
+
+    The bars go to stderr, all else to stdout, so that either may be redirected alone.
+    """
 
     def __init__(self, class_names: Sequence[str], options: Options):
         self._class_names = class_names
         self._options = options
-        self._on_terminal = sys.stderr.isatty() and not options.quiet
+        self._bars = sys.stderr.isatty() and not options.quiet
+        self._table = sys.stdout.isatty()
         self._epochs: tqdm | None = None
         self._batches: tqdm | None = None
         self._loss_read = 0.0
@@ -125,7 +148,7 @@ class Report(training.Observer):
             unit="epoch",
             position=0,
             leave=False,
-            disable=not self._on_terminal,
+            disable=not self._bars,
         )
         try:
             yield
@@ -143,7 +166,7 @@ class Report(training.Observer):
         if self._batches is None:
             return
         now = time.monotonic()
-        if self._on_terminal and now - self._loss_read >= SECONDS_BETWEEN_LOSSES:
+        if self._bars and now - self._loss_read >= SECONDS_BETWEEN_LOSSES:
             self._loss_read = now
             shown = {"loss": f"{float(loss):.4f}"}
             if not math.isnan(self._training_error):
@@ -160,14 +183,14 @@ class Report(training.Observer):
         self._training_error = row["training_error"]
         if self._epochs is not None:
             self._epochs.update()
-        if not self._on_terminal:
+        if not self._table:
             self._say(plain_line(row))
             return
         lines = table_lines([row])
-        for line in lines if self._lines == 0 else lines[1:]:
-            self._write(line)
+        for line in lines if self._lines % EPOCHS_PER_HEADER == 0 else lines[1:]:
+            self._say(line)
         for text in class_errors(row):
-            self._write(f"       {text}")
+            self._say(f"       {text}")
         self._lines += 1
 
     def summary(self, rows: Sequence[dict[str, float]], folder: Path) -> None:
@@ -178,6 +201,8 @@ class Report(training.Observer):
             return
         if rows:
             print("\n" + "\n".join(class_error_lines(rows[-1], self._class_names)))
+            if measured := measured_lines(rows[-1]):
+                print("\nmeasured after the last epoch\n" + "\n".join(measured))
             print("\n" + "\n".join(text_curves(rows)))
         print(f"\nwritten to {folder}; figures: {folder / 'curves.png'}", flush=True)
 
@@ -199,7 +224,7 @@ class Report(training.Observer):
             unit_scale=True,
             position=1,
             leave=False,
-            disable=not self._on_terminal,
+            disable=not self._bars,
         )
 
     def _close_batches(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import struct
 import sys
@@ -190,6 +191,8 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
         folder.mkdir()
         done = run_script(f"{SCRIPT}.py", *ARGUMENTS, *more, cwd=folder)
         assert done.returncode == 0, done.stderr
+    assert re.search(r"sign flips start by layer( +\d+\.\d%){9}\n", done.stdout)
+    assert re.search(r"critical sample ratio test +\d+\.\d%\n", done.stdout)
     killed.mkdir()
     process = start(killed, *MEASURE)
     until(process, lambda: finished_epochs(killed / "results" / SCRIPT) >= 2)
