@@ -160,6 +160,11 @@ class Trainer:
         self._loss = compiled(self._forward_loss)
         self._test = compiled(self._forward_test)
 
+    def lasagne_weights(self) -> list[np.ndarray]:
+        """The real-valued weights in Lasagne's layout, filters flipped, dense (inputs, units)."""
+        arrays = [weight.detach().cpu() for weight in self._weights]
+        return [(W.flip(2, 3) if W.ndim == 4 else W.t()).numpy() for W in arrays]
+
     @staticmethod
     def _scale(layer) -> float:
         area = layer.weight[0, 0].numel() if layer.weight.ndim == 4 else 1
