@@ -35,6 +35,9 @@ class Blas:
 def load() -> Blas:
     """Load the installation's OpenBLAS, or warn once that Theano's slow fallback is in use."""
     _choose_core_type()
+    # After each product OpenBLAS's threads spin for 2**26 ticks, some 25 ms, and meanwhile take a
+    # core from the kernels that follow it. 2**4 ticks: they sleep at once.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     try:
         import scipy_openblas32
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import blas
+from engine import blas, memory
 from errors import UserError
 
 
@@ -40,6 +40,7 @@ def prepare() -> None:
     # Idle OpenMP threads that spin take the cores from OpenBLAS's own threads, and from others'
     # work; read when the OpenMP library is loaded, with Theano's first compiled module.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    memory.keep_freed()
     set_by_user = os.environ.get("THEANO_FLAGS")
     user_flags = _user_flags()
     flags = _default_flags(user_flags)

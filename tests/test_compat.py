@@ -37,3 +37,35 @@ def test_a_child_process_starts_from_the_same_flags(flags):
     own, left, childs = done.stdout.splitlines()
     assert own == childs
     assert left == repr(flags)
+
+
+AFTER_A_PRODUCT = """
+import engine
+import time
+import numpy as np, theano
+
+x = theano.shared(np.ones((1000, 1000), np.float32))
+product = theano.function([], theano.tensor.dot(x, x).sum())
+product()
+start = time.process_time()
+time.sleep(0.05)
+print(time.process_time() - start)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: no other threads")
+@pytest.mark.parametrize("ticks, spins", [(None, False), ("29", True)])
+def test_openblas_threads_sleep_after_a_product(ticks, spins):
+    """Left to themselves they take a core from the kernels that follow."""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
+    if ticks is not None:
+        environment["OPENBLAS_THREAD_TIMEOUT"] = ticks
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_A_PRODUCT],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (float(done.stdout) > 0.02) == spins
