@@ -3,14 +3,16 @@
     python benchmarks/cpu.py [--only step epoch evaluation compile memory] [--rounds 5]
 
 Ours and PyTorch's are first seen to compute the same losses from the same start. Then all sides
-run in turn, in one process, on as many threads as OMP_NUM_THREADS says (default: all cores);
-printed are medians and the ratios of medians, and docs/performance.json receives them. `render.py`
-beside this makes the tables and the chart of docs/performance.md from it.
+run in turn, each in a process of its own with the environment of this command (`worker.py`), on as
+many threads as OMP_NUM_THREADS says (default: all cores); printed are medians and the ratios of
+medians, and docs/performance.json receives them. `render.py` beside this makes the tables and the
+chart of docs/performance.md from it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -19,12 +21,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+
+import inputs
+import numpy as np
+import timing
+from worker import Worker
 
 PROJECT = Path(__file__).resolve().parent.parent
 RESULTS = PROJECT / "docs" / "performance.json"
 BATCH_SIZE = 50
+ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, inputs.EAGER, inputs.COMPILED)
 
 
 def main(arguments=None) -> None:
@@ -32,11 +41,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS))
     parser.add_argument("--networks", nargs="+", choices=["cifar10", "svhn"], default=None)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.side:
-        run_side_alone(*options.side)
-        return
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results["machine"] = describe_machine()
     for name in options.only:
@@ -81,33 +86,60 @@ def summary(samples: dict[str, list[float]], unit: str, **more) -> dict:
     return {"unit": unit, "medians": medians, "ratios": ratios, "samples": samples, **more}
 
 
-def all_sides(network: str, images, labels):
-    """Every side's functions, after the check that they compute the same."""
-    import sides
+@contextlib.contextmanager
+def sides(network: str, count: int, names=ALL_SIDES) -> Iterator[dict[str, Worker]]:
+    """Every side's process on `count` images, after the check that all compute the same."""
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context(checked_start(network))
+        yield {name: stack.enter_context(Worker(name, start, count)) for name in names}
 
-    widths = sides.WIDTHS[network]
-    sides.check_equal(widths, images, labels, BATCH_SIZE)
-    return {
-        sides.OURS: sides.theano_side(widths, images, labels)[0],
-        sides.ORIGINAL: sides.theano_side(widths, images, labels, sides.original_mode())[0],
-        sides.EAGER: sides.torch_side(widths, images, labels)[0],
-        sides.COMPILED: sides.torch_side(widths, images, labels, compile_options={})[0],
-    }
+
+@contextlib.contextmanager
+def checked_start(network: str) -> Iterator[str]:
+    """The file of parameters to start from, after the check that all sides compute the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = str(Path(folder) / "start.npz")
+        command = [sys.executable, str(Path(__file__).with_name("sides.py")), network, start]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        yield start
 
 
 def step(network: str, rounds: int) -> dict:
     """One training step on a batch of 50."""
-    import numpy as np
-    import sides
-    import timing
-
-    images, labels = sides.images_and_labels(BATCH_SIZE)
     numbers = np.arange(BATCH_SIZE)
-    alternatives = {
-        name: lambda side=side: side.train(numbers)
-        for name, side in all_sides(network, images, labels).items()
+    with sides(network, BATCH_SIZE) as workers:
+        calls = {name: lambda w=worker: w.train(numbers) for name, worker in workers.items()}
+        return summary(timing.in_turn(calls, rounds), "s")
+
+
+# What the project sets for its process (engine/blas.py, engine/memory.py), taken back.
+AS_LIBRARIES_COME = {
+    "OPENBLAS_CORETYPE": "",
+    "OPENBLAS_THREAD_TIMEOUT": "26",
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_max=65536",
+}
+# What engine/memory.py does, for a process without it.
+MEMORY_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
+
+
+def settings(network: str, rounds: int) -> dict:
+    """A training step with and without what the project sets for its process; PyTorch likewise."""
+    numbers = np.arange(BATCH_SIZE)
+    ways = {
+        inputs.OURS: (inputs.OURS, {}),
+        f"{inputs.OURS}, libraries as they come": (inputs.OURS, AS_LIBRARIES_COME),
+        inputs.EAGER: (inputs.EAGER, {}),
+        f"{inputs.EAGER}, freed memory kept": (inputs.EAGER, MEMORY_KEPT),
     }
-    return summary(timing.in_turn(alternatives, rounds), "s")
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context(checked_start(network))
+        calls = {
+            way: functools.partial(
+                stack.enter_context(Worker(name, start, BATCH_SIZE, environment)).train, numbers
+            )
+            for way, (name, environment) in ways.items()
+        }
+        return summary(timing.in_turn(calls, rounds), "s")
 
 
 # One fiftieth of CIFAR-10's and SVHN's sets: images of training, validation and test.
@@ -120,16 +152,9 @@ def epoch(network: str, rounds: int) -> dict:
     Ours and PyTorch test each set once, in batches that suit them. The original's way: batches of
     50, and training and test set a second time, class by class.
     """
-    import numpy as np
-    import sides
-    import timing
-
     sizes = FIFTIETH[network]
-    images, labels = sides.images_and_labels(sum(sizes))
+    _, labels = inputs.images_and_labels(sum(sizes))
     sets = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
-
-    def cut(numbers, size):
-        return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
     def whole(side, test_batch, tested):
         for batch in cut(sets[0], BATCH_SIZE):
@@ -142,173 +167,111 @@ def epoch(network: str, rounds: int) -> dict:
         numbers[labels[numbers] == label] for numbers in (sets[0], sets[2]) for label in range(10)
     ]
     ways = {name: (batch, sets) for name, batch in TEST_BATCH.items()}
-    ways[sides.ORIGINAL] = (BATCH_SIZE, [*sets, *by_class])
-    alternatives = {
-        name: lambda side=side, way=ways[name]: whole(side, *way)
-        for name, side in all_sides(network, images, labels).items()
-    }
-    return summary(timing.in_turn(alternatives, max(1, rounds // 2), calls=1), "s")
+    ways[inputs.ORIGINAL] = (BATCH_SIZE, [*sets, *by_class])
+    with sides(network, sum(sizes)) as workers:
+        calls = {
+            name: lambda worker=worker, way=ways[name]: whole(worker, *way)
+            for name, worker in workers.items()
+        }
+        return summary(timing.in_turn(calls, rounds, calls=1), "s")
 
 
-TEST_BATCH = {"this project": 500, "PyTorch eager": 100, "torch.compile": 100}
+TEST_BATCH = {inputs.OURS: 500, inputs.EAGER: 100, inputs.COMPILED: 100}
+
+
+def cut(numbers, size: int) -> list:
+    """`numbers` in batches of `size`, the last one with what is left."""
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
 
 def testing(network: str, rounds: int) -> dict:
     """Images a second of testing, each side at the batch size that suits it best."""
-    import numpy as np
-    import sides
-    import timing
-
-    count = 1000
-    images, labels = sides.images_and_labels(count)
-    speeds: dict[str, list[float]] = {}
     best: dict[str, int] = {}
-    for name, side in all_sides(network, images, labels).items():
-        for batch in (50, 100, 250, 500, 1000):
-            call = functools.partial(side.test, np.arange(batch))
-            seconds = timing.in_turn({name: call}, 3)[name]
-            speed = batch / statistics.median(seconds)
-            if name not in best or speed > speeds[name][0]:
-                best[name], speeds[name] = batch, [speed]
-    numbers = {name: np.arange(batch) for name, batch in best.items()}
-    alternatives = {
-        name: lambda side=side, batch=numbers[name]: side.test(batch)
-        for name, side in all_sides(network, images, labels).items()
-    }
-    seconds = timing.in_turn(alternatives, rounds)
+    with sides(network, 1000) as workers:
+        for name, worker in workers.items():
+            tried = {
+                batch: functools.partial(worker.test, np.arange(batch))
+                for batch in (50, 100, 250, 500, 1000)
+            }
+            seconds = timing.in_turn(tried, 3)
+            best[name] = max(tried, key=lambda batch: batch / statistics.median(seconds[batch]))
+        calls = {
+            name: functools.partial(worker.test, np.arange(best[name]))
+            for name, worker in workers.items()
+        }
+        seconds = timing.in_turn(calls, rounds)
     samples = {name: [best[name] / value for value in values] for name, values in seconds.items()}
     return summary(samples, "images/s", batch_sizes=best)
 
 
 def evaluation(network: str, rounds: int) -> dict:
-    """7,000 images with the signs of the weights alone, as the evaluation script does."""
-    import numpy as np
-    import sides
-    import timing
-
+    """7,000 images, as the evaluation script evaluates SVHN's."""
     count = 7000
-    images, labels = sides.images_and_labels(count)
-    widths = sides.WIDTHS[network]
-    sides.check_equal(widths, images, labels, BATCH_SIZE)
+    _, labels = inputs.images_and_labels(count)
 
     def run(side, batch):
-        wrong = 0
-        for start in range(0, count, batch):
-            numbers = np.arange(start, min(start + batch, count))
-            wrong += int((side.test(numbers)[1] != labels[numbers]).sum())
-        return wrong / count
+        wrong = [
+            (side.test(numbers)[1] != labels[numbers]).sum()
+            for numbers in cut(np.arange(count), batch)
+        ]
+        return sum(wrong) / count
 
-    alternatives = {
-        sides.OURS: (sides.theano_side(widths, images, labels)[0], 500),
-        sides.EAGER: (sides.torch_side(widths, images, labels)[0], 100),
-    }
-    errors = {name: run(*way) for name, way in alternatives.items()}
-    assert len(set(errors.values())) == 1, errors
-    calls = {name: lambda way=way: run(*way) for name, way in alternatives.items()}
-    return summary(timing.in_turn(calls, max(1, rounds // 2), calls=1), "s")
+    with sides(network, count, (inputs.OURS, inputs.EAGER)) as workers:
+        errors = {name: run(worker, TEST_BATCH[name]) for name, worker in workers.items()}
+        assert len(set(errors.values())) == 1, errors
+        calls = {
+            name: lambda worker=worker, name=name: run(worker, TEST_BATCH[name])
+            for name, worker in workers.items()
+        }
+        return summary(timing.in_turn(calls, rounds, calls=1), "s")
 
 
 def compilation(network: str, rounds: int) -> dict:
-    """Seconds to compile both functions in a new process: empty cache, filled cache."""
+    """Seconds from the start of a process to its first steps: empty cache, filled cache."""
     samples: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("this project, cold", "this project, warm"):
-            samples[name] = [alone("compile", network, folder)["seconds"]]
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("Theano's own graph, cold", "Theano's own graph, warm"):
-            samples[name] = [alone("compile-original", network, folder)["seconds"]]
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("torch.compile, cold", "torch.compile, warm"):
-            samples[name] = [alone("compile-torch", network, folder)["seconds"]]
+    with checked_start(network) as start:
+        for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED):
+            with tempfile.TemporaryDirectory() as folder:
+                for state in ("cold", "warm"):
+                    with Worker(name, start, BATCH_SIZE, own_cache(folder)) as worker:
+                        first_calls(worker, BATCH_SIZE)
+                        samples[f"{name}, {state}"] = [worker.seconds_since_start()]
     return summary(samples, "s")
 
 
-def memory(network: str, rounds: int) -> dict:
-    """Peak resident memory of a process that trains and tests on the full-size set."""
-    with tempfile.TemporaryDirectory() as folder:
-        alone("compile", network, folder)
-        samples = {
-            "this project": [alone("memory", network, folder)["gigabytes"]],
-            "PyTorch eager": [alone("memory-torch", network, folder)["gigabytes"]],
-        }
-    return summary(samples, "GB")
+def first_calls(worker: Worker, test_batch: int) -> None:
+    """A step, a test, and another step."""
+    worker.train(np.arange(BATCH_SIZE))
+    worker.test(np.arange(test_batch))
+    worker.train(np.arange(BATCH_SIZE))
 
 
-def alone(what: str, network: str, cache: str) -> dict:
-    """Run one side in a process of its own, with its compile cache in `cache`."""
-    flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), f"base_compiledir={cache}"]))
-    done = subprocess.run(
-        [sys.executable, __file__, "--side", what, network],
-        env={**os.environ, "THEANO_FLAGS": flags, "TORCHINDUCTOR_CACHE_DIR": cache},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def run_side_alone(what: str, network: str) -> None:
-    """What `alone` runs: one measurement, its result as JSON on the last line."""
-    import resource
-    import time
-
-    kind, _, side_name = what.partition("-")
-    if kind == "memory" and side_name == "torch":
-        # Without Theano in the process.
-        result = torch_memory(network)
-    else:
-        start = time.perf_counter()
-        import sides
-
-        images, labels = sides.images_and_labels(100)
-        if kind == "memory":
-            images = full_size_pool(network)
-            labels = labels[:1].repeat(len(images))
-        widths = sides.WIDTHS[network]
-        if side_name == "torch":
-            side = sides.torch_side(widths, images, labels, compile_options={})[0]
-        else:
-            mode = sides.original_mode() if side_name == "original" else None
-            side = sides.theano_side(widths, images, labels, mode)[0]
-        import numpy as np
-
-        numbers = np.arange(BATCH_SIZE)
-        side.train(numbers)
-        side.test(numbers if kind != "memory" else np.arange(500))
-        side.train(numbers)
-        result = {"seconds": time.perf_counter() - start}
-    result["gigabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps(result))
+def own_cache(folder: str) -> dict[str, str]:
+    """The environment in which Theano and PyTorch keep their compile caches in `folder`."""
+    flags = filter(None, [os.environ.get("THEANO_FLAGS"), f"base_compiledir={folder}"])
+    return {"THEANO_FLAGS": ",".join(flags), "TORCHINDUCTOR_CACHE_DIR": folder}
 
 
 FULL_SIZE = {"cifar10": 60_000, "svhn": 99_289}
 
 
-def full_size_pool(network: str):
-    """uint8 images, as many as the full data set has."""
-    import numpy as np
-
-    generator = np.random.default_rng(0)
-    return generator.integers(0, 256, (FULL_SIZE[network], 3, 32, 32), dtype=np.uint8)
-
-
-def torch_memory(network: str) -> dict:
-    """The same steps as ours, in a process that has imported PyTorch alone."""
-    import torch
-    from torch_binarynet import Trainer
-
-    widths = {"cifar10": (128, 128, 256, 256, 512, 512), "svhn": (64, 64, 128, 128, 256, 256)}
-    trainer = Trainer((*widths[network], 1024, 1024))
-    pool = torch.from_numpy(full_size_pool(network))
-    labels = torch.zeros(len(pool), dtype=torch.long)
-    for _ in range(2):
-        trainer.step(pool[:BATCH_SIZE], labels[:BATCH_SIZE], 1e-3)
-        trainer.test(pool[:100], labels[:100])
-    return {}
+def memory(network: str, rounds: int) -> dict:
+    """Peak resident memory of a process that trains and tests on the full-size set."""
+    samples = {}
+    with checked_start(network) as start:
+        for name in (inputs.OURS, inputs.EAGER):
+            # What compiles first would be measured too.
+            with Worker(name, start, BATCH_SIZE) as worker:
+                first_calls(worker, BATCH_SIZE)
+            with Worker(name, start, FULL_SIZE[network]) as worker:
+                first_calls(worker, TEST_BATCH[name])
+                samples[name] = [worker.peak_gigabytes()]
+    return summary(samples, "GB")
 
 
 MEASUREMENTS = {
     "step": (step, ("cifar10", "svhn")),
+    "settings": (settings, ("cifar10",)),
     "testing": (testing, ("cifar10", "svhn")),
     "epoch": (epoch, ("cifar10", "svhn")),
     "evaluation": (evaluation, ("svhn",)),

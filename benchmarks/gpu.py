@@ -19,9 +19,9 @@ import statistics
 import time
 from pathlib import Path
 
-import sides
+import theano_side
 
-# sides prepares Theano for import, so it comes first.
+# theano_side prepares Theano for import, so it comes first.
 # isort: split
 import numpy as np
 import theano
@@ -50,7 +50,7 @@ class Ours:
         if device == "cpu":
             execution = {"graphs": "eager", "compiled graphs": "compiled"}.get(execution, execution)
         self.network = networks.build_cnn(widths)
-        layers.set_all_param_values(self.network, sides.start(widths))
+        layers.set_all_param_values(self.network, theano_side.start(widths))
         mode = torch_mode(device, execution=execution, allow_tf32=tf32)
         pool = networks.shared_pool(images)
         self.labels = labels
@@ -73,7 +73,7 @@ class PyTorch:
 
     def __init__(self, widths, images, labels, device, **options):
         self.trainer = Trainer(widths, device=device, **options)
-        self.trainer.model.load(sides.start(widths))
+        self.trainer.model.load(theano_side.start(widths))
         self.device = device
         self.images = torch.from_numpy(images).to(device)
         self.labels = torch.from_numpy(labels).to(device)
@@ -125,7 +125,7 @@ def float_of(result) -> float:
 
 def measure(name: str, options) -> list[str]:
     """The rows of the table for one network."""
-    widths = networks.scale_widths(sides.WIDTHS[name], options.width)
+    widths = networks.scale_widths(theano_side.WIDTHS[name], options.width)
     trained, tested = IMAGES[name]
     pool_size = tested if options.device != "cpu" else 1000
     generator = np.random.default_rng(0)

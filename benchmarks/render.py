@@ -21,6 +21,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 NAMES = {"cifar10": "CIFAR-10", "svhn": "SVHN"}
 TITLES = {
     "step": "Training step, batch 50",
+    "settings": "What the settings of the process do to a training step",
     "testing": "Testing, each side at the batch size that suits it",
     "epoch": "A fiftieth of an epoch, all testing included",
     "evaluation": "Evaluation of 7,000 images",

@@ -151,14 +151,13 @@ class Trainer:
         binary = {id(layer.weight) for layer in layers}
         others = [p for p in self.model.parameters() if id(p) not in binary]
         groups.append({"params": others, "scale": 1.0})
-        self.optimizer = torch.optim.Adam(groups, lr=1e-3, betas=(0.9, BETA2))
+        self.optimizer = torch.optim.Adam(groups, lr=1e-3, betas=(0.9, BETA2), fused=True)
         self._steps = 0
         self._weights = [layer.weight for layer in layers]
-        compiled = (
-            torch.compile(**compile_options) if compile_options else lambda function: function
-        )
-        self._loss = compiled(self._forward_loss)
-        self._test = compiled(self._forward_test)
+        self._loss, self._test = self._forward_loss, self._forward_test
+        if compile_options is not None:
+            self._loss = torch.compile(self._loss, **compile_options)
+            self._test = torch.compile(self._test, **compile_options)
 
     def lasagne_weights(self) -> list[np.ndarray]:
         """The real-valued weights in Lasagne's layout, filters flipped, dense (inputs, units)."""

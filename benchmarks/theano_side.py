@@ -1,0 +1,46 @@
+"""The sides that Theano computes: this project's functions, with its rewrites or without."""
+
+from __future__ import annotations
+
+import inputs
+
+# isort: split
+import networks
+
+# isort: split
+import numpy as np
+import theano
+from lasagne import layers
+
+WIDTHS = {"cifar10": networks.CIFAR10_WIDTHS, "svhn": networks.SVHN_WIDTHS}
+
+
+def start(widths) -> list[np.ndarray]:
+    """Parameters to start from, in `get_all_params` order.
+
+    Batch norm's beta is not zero: with it, a sum that equals its mean would sit on the binary
+    activation's edge, where a rounding error decides the sign.
+    """
+    parameters = layers.get_all_param_values(networks.build_cnn(widths))
+    generator = np.random.RandomState(0)
+    for number in range(2, len(parameters), 6):
+        shape = parameters[number].shape
+        parameters[number] = generator.uniform(-0.1, 0.1, shape).astype(np.float32)
+    return parameters
+
+
+def theano_side(parameters, images, labels, mode=None) -> tuple[inputs.Side, object]:
+    """Ours, or another mode's, functions over the pool; and the Lasagne network."""
+    network = networks.build_cnn([W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6]])
+    layers.set_all_param_values(network, parameters)
+    functions = networks.build_functions(network, images, mode=mode)
+    side = inputs.Side(
+        lambda numbers: float(functions.train(numbers, labels[numbers], inputs.LEARNING_RATE)),
+        lambda numbers: functions.test(numbers, labels[numbers]),
+    )
+    return side, network
+
+
+def original_mode():
+    """Theano's default mode without any of the project's rewrites."""
+    return theano.compile.get_default_mode().excluding("binary")

@@ -1,0 +1,107 @@
+"""One side in a process of its own, started as its user would start it.
+
+Two OpenMP libraries and two allocators in one process get in each other's way, and what this
+project sets for a process would help or harm the others. A process waits for a line of JSON on its
+standard input, computes, and answers with one; while it waits it takes no processor time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+import inputs
+import numpy as np
+
+
+class Worker:
+    """The process of the side called `name` on the first `count` images, from the file `start`.
+
+    `train` and `test` are an `inputs.Side`'s; `environment` is added to this process's own. A
+    context manager: leaving it ends the process.
+    """
+
+    def __init__(
+        self, name: str, start: str, count: int, environment: Mapping[str, str] | None = None
+    ):
+        self._started = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, name, start, str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+            text=True,
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._process.communicate()
+
+    def train(self, numbers) -> float:
+        """One training step on the images of these numbers; its loss."""
+        return self._ask("train", numbers)
+
+    def test(self, numbers) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and predicted class of the images of these numbers."""
+        losses, predictions = self._ask("test", numbers)
+        return np.array(losses), np.array(predictions)
+
+    def peak_gigabytes(self) -> float:
+        """The process's peak of resident memory so far."""
+        return self._ask("peak", [])
+
+    def seconds_since_start(self) -> float:
+        """Of the process."""
+        return time.perf_counter() - self._started
+
+    def _ask(self, task: str, numbers):
+        assert self._process.stdin and self._process.stdout
+        print(json.dumps([task, [int(n) for n in numbers]]), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
+        return json.loads(answer)
+
+
+def make_side(name: str, parameters, images, labels) -> inputs.Side:
+    """The side of this name, importing only what it needs."""
+    if name in (inputs.EAGER, inputs.COMPILED):
+        from torch_side import torch_side
+
+        options = {"compile_options": {}} if name == inputs.COMPILED else {}
+        return torch_side(parameters, images, labels, **options)[0]
+    from theano_side import original_mode, theano_side
+
+    mode = original_mode() if name == inputs.ORIGINAL else None
+    return theano_side(parameters, images, labels, mode)[0]
+
+
+def main(name: str, start: str, count: str) -> None:
+    """Answer the questions on standard input."""
+    answers = os.fdopen(os.dup(1), "w")
+    # Whatever a library prints would be taken for an answer.
+    os.dup2(2, 1)
+    with np.load(start) as file:
+        parameters = [file[f"arr_{number}"] for number in range(len(file.files))]
+    side = make_side(name, parameters, *inputs.images_and_labels(int(count)))
+    for line in sys.stdin:
+        task, numbers = json.loads(line)
+        if task == "peak":
+            answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        elif task == "train":
+            answer = side.train(np.array(numbers))
+        else:
+            answer = [values.tolist() for values in side.test(np.array(numbers))]
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
