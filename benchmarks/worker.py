@@ -12,6 +12,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 
@@ -29,12 +30,13 @@ class Worker:
     def __init__(
         self, name: str, start: str, count: int, environment: Mapping[str, str] | None = None
     ):
+        self._complaints = tempfile.TemporaryFile("w+")
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, __file__, name, start, str(count)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._complaints,
             env={**os.environ, **(environment or {})},
             text=True,
         )
@@ -44,6 +46,7 @@ class Worker:
 
     def __exit__(self, *exception) -> None:
         self._process.communicate()
+        self._complaints.close()
 
     def train(self, numbers) -> float:
         """One training step on the images of these numbers; its loss."""
@@ -67,7 +70,9 @@ class Worker:
         print(json.dumps([task, [int(n) for n in numbers]]), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}")
+            self._process.wait()
+            self._complaints.seek(0)
+            raise RuntimeError(self._complaints.read()[-2000:])
         return json.loads(answer)
 
 

@@ -9,7 +9,8 @@
 
 #include "adam_step.h"
 #include "batch_norm.h"
-#include "gradient_conv.h"
+#include "gradient_conv_filter.h"
+#include "gradient_conv_input.h"
 #include "pool.h"
 
 typedef std::vector<float> Floats;

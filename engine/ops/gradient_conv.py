@@ -48,7 +48,6 @@ class _BinaryConvGradient(KernelOp):
     mean on which it lies.
     """
 
-    kernel = "gradient_conv.h"
     __props__ = ("border_mode", "subsample", "filter_flip", "low", "high")
     params_type = ParamsType(
         **dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), scalar.int64),
@@ -149,6 +148,7 @@ class BinaryConvInputGradient(_BinaryConvGradient):
     of the sums. Raises ValueError where the shapes do not fit.
     """
 
+    kernel = "gradient_conv_input.h"
     _matching = "g.filters"
 
     def _broadcastable(self, filters, top):
@@ -176,6 +176,7 @@ class BinaryConvFilterGradient(_BinaryConvGradient):
     Raises ValueError where the shapes do not fit.
     """
 
+    kernel = "gradient_conv_filter.h"
     _matching = "g.batch"
 
     def _broadcastable(self, images, top):
