@@ -30,7 +30,7 @@ class Worker:
     def __init__(
         self, name: str, start: str, count: int, environment: Mapping[str, str] | None = None
     ):
-        self._complaints = tempfile.TemporaryFile("w+")
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - __exit__ closes it
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, __file__, name, start, str(count)],
