@@ -4,7 +4,8 @@
 
 Ours takes float operands and returns floats: packing them to bits is included. PyTorch's operands
 are laid out beforehand, contiguous and channels_last. All results are compared before anything is
-timed; the alternatives run in turn, and the table has medians and their ratios.
+timed; the alternatives run in turn, and the table has medians and their ratios. It goes to
+docs/performance.json, too.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ def main(arguments=None):
     # Read by OpenMP when the first library that uses it is loaded.
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     rows = [*_convolution_rows(options), *_dense_rows(options)]
-    _print_table(rows, options)
+    table = _table(rows, options)
+    print("\n".join(table))
+
+    from benchmarks import record
+
+    record.put("layers", table)
 
 
 def _operands(*shapes):
@@ -138,19 +144,22 @@ def _measured(layer, products, ours, contiguous, channels_last, rounds):
     )
 
 
-def _print_table(rows, options):
+def _table(rows, options):
     total = ("all of them", *(sum(row[column] for row in rows) for column in range(1, 5)))
-    print(
-        f"batch {options.batch_size}, {options.threads} threads, medians of {options.rounds} rounds"
-    )
-    print("| layer | ours | GMAC/s | PyTorch contiguous | channels_last | ratios |")
-    print("|---|---|---|---|---|---|")
+    lines = [
+        f"Batch {options.batch_size}, {options.threads} threads, "
+        f"medians of {options.rounds} rounds:",
+        "",
+        "| layer | ours | GMAC/s | PyTorch contiguous | channels_last | ratios |",
+        "|---|---|---|---|---|---|",
+    ]
     for layer, products, ours, contiguous, channels_last in [*rows, total]:
-        print(
+        lines.append(
             f"| {layer} | {ours * 1e3:.2f} ms | {products / ours / 1e9:.0f} "
             f"| {contiguous * 1e3:.2f} ms | {channels_last * 1e3:.2f} ms "
             f"| {contiguous / ours:.1f} / {channels_last / ours:.1f} |"
         )
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training, testing and evaluation on this CPU against Theano's own graph and PyTorch.
 
-    python benchmarks/cpu.py [--only step epoch evaluation compile memory] [--rounds 5]
+    python benchmarks/cpu.py [--only step epoch ...] [--networks svhn] [--rounds 5]
 
 Ours and PyTorch's are first seen to compute the same losses from the same start. Then all sides
 run in turn, each in a process of its own with the environment of this command (`worker.py`), on as
@@ -14,24 +14,20 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import inputs
 import numpy as np
+import record
 import timing
 from worker import Worker
 
-PROJECT = Path(__file__).resolve().parent.parent
-RESULTS = PROJECT / "docs" / "performance.json"
 BATCH_SIZE = 50
 ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, inputs.EAGER, inputs.COMPILED)
 
@@ -42,32 +38,15 @@ def main(arguments=None) -> None:
     parser.add_argument("--networks", nargs="+", choices=["cifar10", "svhn"], default=None)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(arguments)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results["machine"] = describe_machine()
     for name in options.only:
         measure, own_networks = MEASUREMENTS[name]
         for network in own_networks:
             if options.networks and network not in options.networks:
                 continue
             print(f"\n{name}, {network}", flush=True)
-            results[f"{name} {network}"] = measure(network, options.rounds)
-            show(results[f"{name} {network}"])
-            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def describe_machine() -> dict:
-    """Processor, threads and versions."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": names[0],
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("numpy", "theano", "torch")},
-    }
+            result = measure(network, options.rounds)
+            show(result)
+            record.put(f"{name} {network}", result)
 
 
 def show(result: dict) -> None:
@@ -276,7 +255,7 @@ MEASUREMENTS = {
     "epoch": (epoch, ("cifar10", "svhn")),
     "evaluation": (evaluation, ("svhn",)),
     "compile": (compilation, ("cifar10", "svhn")),
-    "memory": (memory, ("svhn",)),
+    "memory": (memory, ("cifar10", "svhn")),
 }
 
 

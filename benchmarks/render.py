@@ -1,4 +1,6 @@
-"""Tables and chart of docs/performance.md from docs/performance.json, which `cpu.py` writes.
+"""Tables and chart of docs/performance.md from docs/performance.json.
+
+`cpu.py`, `binary_layers.py` and `roofline.py` write that file.
 
     python benchmarks/render.py
 
@@ -8,12 +10,11 @@ Replaces what stands between the markers in docs/performance.md, and draws docs/
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import record
+
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-RESULTS = PROJECT / "docs" / "performance.json"
 DOCUMENT = PROJECT / "docs" / "performance.md"
 CHART = PROJECT / "docs" / "performance.svg"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -32,34 +33,80 @@ COLOURS = ("#0072B2", "#999999", "#D55E00", "#E69F00")
 
 
 def main() -> None:
-    results = json.loads(RESULTS.read_text())
+    results = json.loads(record.RESULTS.read_text())
     machine = results.pop("machine")
     lines = [
         f"Machine: {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, "
         f"numpy {machine['numpy']}, Theano {machine['theano']}, PyTorch {machine['torch']}.",
         "",
     ]
-    for key, result in results.items():
-        kind, network = key.split()
-        lines += [
-            f"### {TITLES[kind]}: {NAMES[network]} network",
-            "",
-            f"`python benchmarks/cpu.py --only {kind} --networks {network}`",
-            "",
-            f"| side | median, {result['unit']} | times ours |",
-            "|---|---|---|",
-        ]
-        for name, median in result["medians"].items():
-            batch = result.get("batch_sizes", {}).get(name)
-            label = f"{name}, batch {batch}" if batch else name
-            lines.append(f"| {label} | {median:.4g} | {result['ratios'][name]:.2f} |")
-        lines.append("")
+    layers = results.pop("layers", None)
+    roofline = results.pop("roofline", None)
+    for kind in TITLES:
+        for network in NAMES:
+            if f"{kind} {network}" in results:
+                lines += comparison(kind, network, results[f"{kind} {network}"])
+    if layers:
+        lines += ["### The binary layers of the CIFAR-10 network, forward", ""]
+        lines += ["`python benchmarks/binary_layers.py`", "", *layers, ""]
+    if roofline:
+        lines += ceilings(roofline)
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     body = "\n".join(lines)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
-    draw(results)
+    if results:
+        draw(results)
+
+
+def comparison(kind: str, network: str, result: dict) -> list[str]:
+    """The table of one measurement."""
+    lines = [
+        f"### {TITLES[kind]}: {NAMES[network]} network",
+        "",
+        f"`python benchmarks/cpu.py --only {kind} --networks {network}`",
+        "",
+        f"| side | median, {result['unit']} | times ours |",
+        "|---|---|---|",
+    ]
+    for name, median in result["medians"].items():
+        batch = result.get("batch_sizes", {}).get(name)
+        label = f"{name}, batch {batch}" if batch else name
+        lines.append(f"| {label} | {median:.4g} | {result['ratios'][name]:.2f} |")
+    return [*lines, ""]
+
+
+LIMITS = {
+    "popcount_gmac": "XNOR and population count",
+    "lookup_gmac": "table lookup",
+    "multiply_add_gmac": "multiply-add",
+    "memory_gb": "memory",
+}
+
+
+def ceilings(roofline: dict) -> list[str]:
+    """The table of the kernels, each beside the ceiling that bounds it."""
+    measured = roofline["ceilings"]
+    lines = [
+        "### Each kernel against the machine's ceilings, batch 50",
+        "",
+        "`python benchmarks/roofline.py`",
+        "",
+        f"Ceilings in registers, in 1e9 multiply-adds a second: XNOR and population count "
+        f"{measured['popcount_gmac']:.0f}, table lookups {measured['lookup_gmac']:.0f}, float "
+        f"multiply-adds {measured['multiply_add_gmac']:.0f} (a float matrix product reaches "
+        f"{measured['sgemm_gmac']:.0f}). Memory: {measured['memory_gb']:.0f} GB/s.",
+        "",
+        "| kernel | bounded by | reached | ceiling | share |",
+        "|---|---|---|---|---|",
+    ]
+    for row in roofline["kernels"]:
+        lines.append(
+            f"| {row['kernel']} | {LIMITS[row['ceiling']]} | {row['reached']:.0f} "
+            f"| {row['limit']:.0f} | {row['share']:.2f} |"
+        )
+    return [*lines, ""]
 
 
 def draw(results: dict) -> None:
