@@ -26,7 +26,7 @@ results: $(STAMP)
 	$(BIN)/python tools/sample_results.py
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -48,7 +48,9 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
 
     done = run_script("sweep.py", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"finished before: {len(before)} of 8\n")
+    # A cell that ran when the sweep was killed may have come to its end all the same.
+    said = re.match(r"finished before: (\d) of 8\n", done.stdout)
+    assert said and len(before) <= int(said[1]) < 8, done.stdout
     after = finished(folder)
     assert len(after) == 8
     assert {run: after[run] for run in before} == before
