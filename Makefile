@@ -18,7 +18,7 @@ help:
 	@echo "make clean    remove the virtual environment"
 
 demo: $(STAMP)
-	$(BIN)/python cifar10_random_labels.py --synthetic --width 0.125 --epochs 20 \
+	$(BIN)/python cifar10_random_labels.py --synthetic --width 0.25 --epochs 40 \
 	    --train-size 500 --batch-size 25 --lr-start 0.003 --lr-fin 0.0003 \
 	    --results-dir results/demo --overwrite
 
