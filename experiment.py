@@ -12,7 +12,8 @@ import shlex
 import shutil
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,39 @@ def run(
     `parameters` is the original's name for the saved parameters, without its ending. `penalty` and
     `testing` are those of `networks.build_functions`.
     """
-    import networks
-
     mode = execution_mode(options.device, options.tf32)
     folder = Path(options.results_dir) / options.experiment
     record = describe_run(options, network, data, parameters)
-    finished = _look_at(folder, record, options)
     report = console.Report(data.class_names, options)
     if options.tensorboard:
         event_files.writer_class()
-    if finished is not None:
-        with files.locked(folder):
-            _complete(folder, finished, data)
-        report.summary(finished, folder)
-        return finished
+    # Twice: what has to be refused leaves no trace, and another process may have been in the folder
+    # until the lock was ours.
+    _look_at(folder, record, options)
+    with files.locked(folder):
+        history = _look_at(folder, record, options)
+        if history is not None:
+            _complete(folder, history, data)
+        else:
+            history = _train(options, network, data, folder, record, report, penalty, testing, mode)
+    report.summary(history, folder)
+    return history
+
+
+def _train(
+    options: Options,
+    network: Any,
+    data: LabelledSets,
+    folder: Path,
+    record: dict[str, Any],
+    report: console.Report,
+    penalty: Any,
+    testing: dict[str, bool] | None,
+    mode: Any,
+) -> list[dict[str, float]]:
+    """Begin or resume the run in `folder`, which is locked, and bring it to its end."""
+    import networks
+
     with report.compiling():
         functions = networks.build_functions(
             network,
@@ -86,56 +106,57 @@ def run(
     )
     if measured:
         state += measured.state
-    with files.locked(folder), ExitStack() as during:
-        if options.resume:
-            files.remove_leftovers(folder)
-            progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
-            _write_again(folder, record, network, progress)
-        else:
-            progress = checkpoint.Progress()
-            _start_over(folder)
-            _save_labels(folder / run_folder.LABELS_FILE, data)
-            checkpoint.save(folder / checkpoint.STATE_FILE, state, progress)
-            # Last, since it makes the folder a run: from now on there is something to resume.
-            files.save_json(folder / run_folder.RUN_FILE, record)
-        recorder = _Recorder(folder, state, progress, options)
-        # The measured columns have to be there before the line is recorded.
-        observers: list[training.Observer] = [measured] if measured else []
-        observers += [recorder, report]
+    if options.resume:
+        files.remove_leftovers(folder)
+        progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
+        _write_again(folder, record, network, progress)
+    else:
+        progress = checkpoint.Progress()
+        with _new_folder(folder) as new:
+            _save_labels(new / run_folder.LABELS_FILE, data)
+            checkpoint.save(new / checkpoint.STATE_FILE, state, progress)
+            files.save_json(new / run_folder.RUN_FILE, record)
+    recorder = _Recorder(folder, state, progress, options)
+    # The measured columns have to be there before the line is recorded.
+    observers: list[training.Observer] = [measured] if measured else []
+    observers += [recorder, report]
+    with ExitStack() as during:
         if options.tensorboard:
             done = len(progress.history)
             observers.append(during.enter_context(event_files.writing(folder, done)))
-        with report.running(progress.history), stopping.StopRequest() as stop:
-            try:
-                history = training.train(
-                    functions.train,
-                    functions.test,
-                    network,
-                    options.batch_size,
-                    options.lr_start,
-                    options.lr_decay,
-                    options.epochs,
-                    data.train.numbers,
-                    data.train.labels,
-                    data.valid.numbers,
-                    data.valid.labels,
-                    data.test.numbers,
-                    data.test.labels,
-                    save_path=str(folder / record["parameters"]),
-                    test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
-                    drop_last=options.as_in_2017,
-                    seed=options.seed,
-                    history=progress.history,
-                    batches_done=progress.batches,
-                    loss_sum=progress.loss_sum,
-                    stop=stop,
-                    observer=training.Observers(*observers),
-                )
-            except training.Stopped as stopped:
-                raise recorder.interrupted(stopped, stop.signal_number) from None
-        if history:
-            draw_figures(folder, history, data)
-    report.summary(history, folder)
+        during.enter_context(report.running(progress.history))
+        stop = during.enter_context(stopping.StopRequest())
+        try:
+            history = training.train(
+                functions.train,
+                functions.test,
+                network,
+                options.batch_size,
+                options.lr_start,
+                options.lr_decay,
+                options.epochs,
+                data.train.numbers,
+                data.train.labels,
+                data.valid.numbers,
+                data.valid.labels,
+                data.test.numbers,
+                data.test.labels,
+                save_path=str(folder / record["parameters"]),
+                test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
+                drop_last=options.as_in_2017,
+                seed=options.seed,
+                history=progress.history,
+                batches_done=progress.batches,
+                loss_sum=progress.loss_sum,
+                stop=stop,
+                observer=training.Observers(*observers),
+            )
+        except training.Stopped as stopped:
+            raise recorder.interrupted(stopped, stop.signal_number) from None
+        except files.WriteError as error:
+            raise UserError(f"{error}; {recorder.what_is_left()}") from error
+    if history:
+        draw_figures(folder, history, data)
     return history
 
 
@@ -263,11 +284,27 @@ def _write_again(
             training.save_parameters(str(folder / record["parameters"]), network)
 
 
-def _start_over(folder: Path) -> None:
-    """An empty run folder; an earlier run goes only now, when the new one is ready to begin."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder for the block to fill, which then takes the place of `folder`.
+
+    An earlier run there goes only when the new one is whole.
+    """
+    new, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        new.mkdir(parents=True)
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _save_labels(path: Path, data: LabelledSets) -> None:
@@ -303,13 +340,31 @@ class _Recorder(training.Observer):
         self, stopped: training.Stopped, signal_number: int | None
     ) -> stopping.Interrupted:
         """Save where `stopped` left the run; the exception that tells the user how to go on."""
-        self._save(checkpoint.Progress(self._rows, stopped.batches, stopped.loss_sum))
-        words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
+        try:
+            self._save(checkpoint.Progress(self._rows, stopped.batches, stopped.loss_sum))
+        except files.WriteError as error:
+            raise UserError(f"{error}; {self.what_is_left()}") from error
         return stopping.Interrupted(
             f"stopped after {len(self._rows)} epochs and {stopped.batches} batches; nothing is "
-            f"lost, go on with: python {shlex.join([*words, '--resume'])}",
+            f"lost, go on with: {_resuming_command()}",
             signal_number or signal.SIGINT,
+        )
+
+    def what_is_left(self) -> str:
+        """What a run that can no longer write has saved, and how to go on from there."""
+        state = self._folder / checkpoint.STATE_FILE
+        if not state.exists():
+            return f"nothing of the run is left in {self._folder}: start it again"
+        epochs = len(checkpoint.read_progress(state).history)
+        return (
+            f"what was saved after {epochs} epochs is whole: when there is room, go on with: "
+            f"{_resuming_command()}"
         )
 
     def _save(self, progress: checkpoint.Progress) -> None:
         checkpoint.save(self._folder / checkpoint.STATE_FILE, self._state, progress)
+
+
+def _resuming_command() -> str:
+    words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
+    return f"python {shlex.join([*words, '--resume'])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,29 @@ import numpy as np
 from errors import UserError
 
 
+class WriteError(UserError, OSError):
+    """A file could not be written: no space left, a read-only or a vanished folder."""
+
+
 @contextmanager
 def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path` that takes its place when the block ends well.
 
-    After an error, or a crash at any moment, `path` is what it was before.
+    After an error, or a crash at any moment, `path` is what it was before. Raises WriteError, which
+    names `path`, where the system refuses.
     """
     path = Path(path)
+    try:
+        with _written_aside(path, mode) as stream:
+            yield stream
+    except UserError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@contextmanager
+def _written_aside(path: Path, mode: str) -> Iterator[IO]:
     encoding = None if "b" in mode else "utf-8"
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
@@ -50,9 +67,16 @@ def _umask() -> int:
 
 
 def save_arrays(path: str | os.PathLike, *arrays: np.ndarray, **named: np.ndarray) -> None:
-    """`numpy.savez` to `path`, whole or not at all."""
-    with replacing(path) as stream:
-        np.savez(stream, *arrays, **named)
+    """What `numpy.savez` writes, to `path`, whole or not at all.
+
+    `numpy.savez` itself, when the disk is full, leaves an archive behind that complains on its own
+    when it is collected.
+    """
+    numbered = {f"arr_{number}": array for number, array in enumerate(arrays)}
+    with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, array in {**numbered, **named}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def save_json(path: str | os.PathLike, value: Any) -> None:
@@ -66,13 +90,20 @@ def save_json(path: str | os.PathLike, value: Any) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of `folder` for the length of the block.
 
-    Raises UserError where another process is in it. The lock lies beside the folder and vanishes
-    with the process that holds it.
+    Raises UserError where another process is in it, or nothing can be written beside it, where the
+    lock lies, which vanishes with the process that holds it.
     """
     import fcntl
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{folder.name}.lock", "w") as lock:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        file = open(folder.parent / f".{folder.name}.lock", "w")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: no run can be written there ({error.strerror}); give another "
+            "--results-dir"
+        ) from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -228,6 +228,7 @@ def train(
                 test_batch_size or batch_size,
                 observer.testing_batch_ends,
             )
+            _check_finite(name, evaluations[name], epoch + 1)
         row = metrics_row(epoch + 1, learning_rate, mean_loss, evaluations, n_classes, rows)
         rows.append(row)
         if save_path is not None:
@@ -256,6 +257,15 @@ def _train_epoch(
     loss_sum += _read_losses(pending, epoch)
     images = sum(map(len, cut))
     return loss_sum / images if images else math.nan
+
+
+def _check_finite(name: str, evaluation: Evaluation, epoch: int) -> None:
+    # The epoch's last step may have spoilt the parameters; its own loss was computed before it.
+    if len(evaluation.losses) and not math.isfinite(evaluation.loss):
+        raise DivergenceError(
+            f"the loss on the {name} set is {evaluation.loss} after epoch {epoch}: the run has "
+            "diverged; a smaller --lr-start may help"
+        )
 
 
 def _read_losses(pending: list[tuple[int, int, Any]], epoch: int) -> float:
