@@ -17,6 +17,7 @@ OPTIONS = {
     ("--corruption", "1.5"): "--corruption",
     ("--lr-start", "nan"): "--lr-start",
     ("--seed", "-1"): "--seed",
+    ("--seed", "4294967296"): "--seed",
     ("--device", "abacus"): "--device",
     ("--tf32", "--synthetic"): "--tf32",
     ("--epoch", "3"): "--epoch",
