@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -149,8 +151,15 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None, **default
 def run_script(main: Callable[[], Any]) -> NoReturn:
     """Call `main` as a command does: what the user can put right becomes one line, exit code 2."""
     name = Path(sys.argv[0]).name
+    _open_standard_streams()
     try:
         main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"{name}: stopped: what read its output has gone", file=sys.stderr)
+        sys.exit(128 + signal.SIGPIPE)
     except (UserError, OSError) as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -161,3 +170,19 @@ def run_script(main: Callable[[], Any]) -> NoReturn:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
+
+
+def _open_standard_streams() -> None:
+    """Give a process that was started without some of its standard streams empty ones.
+
+    Otherwise the next file opened would take the place, and receive what is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Takes the lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - stays
+            setattr(sys, name, stream)

@@ -45,7 +45,7 @@ def load() -> Blas:
         ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     except (ImportError, OSError, IndexError) as error:
         warnings.warn(
-            f"no fast BLAS ({error}): matrix products will be many times slower; remedy: "
+            f"no fast BLAS ({error}): all will run on one core, and many times slower; remedy: "
             "pip install scipy-openblas32, or name a BLAS with THEANO_FLAGS=blas.ldflags=-l...",
             RuntimeWarning,
             stacklevel=2,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import configparser
 import importlib.metadata
+import logging
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import types
@@ -44,11 +46,7 @@ def prepare() -> None:
     set_by_user = os.environ.get("THEANO_FLAGS")
     user_flags = _user_flags()
     flags = _default_flags(user_flags)
-    if user_flags.get("cxx", "g++") and shutil.which(user_flags.get("cxx", "g++")) is None:
-        raise SetupError(
-            "no C++ compiler: Theano compiles its graphs with g++, which is not on the PATH "
-            "(Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++)"
-        )
+    _check_compiler(user_flags.get("cxx", "g++"))
     given = os.environ.get("THEANO_FLAGS", "")
     defaults = ",".join(f"{name}={value}" for name, value in flags.items())
     # Of a flag given twice Theano takes the last, so what the user set wins.
@@ -59,6 +57,29 @@ def prepare() -> None:
     finally:
         # A child process would take ours for its user's, and not load the BLAS that they name.
         _restore_environment("THEANO_FLAGS", set_by_user)
+
+
+# The first that knows all instructions of the kernels.
+OLDEST_GCC = 8
+
+
+def _check_compiler(compiler: str) -> None:
+    # Theano takes an empty name for the wish to compile nothing.
+    if not compiler:
+        return
+    if shutil.which(compiler) is None:
+        raise SetupError(
+            f"no C++ compiler: Theano compiles its graphs with {compiler}, which is not on the "
+            "PATH (Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++)"
+        )
+    if Path(compiler).name.startswith("g++"):
+        asked = subprocess.run([compiler, "-dumpversion"], capture_output=True, text=True)
+        major = asked.stdout.partition(".")[0].strip()
+        if major.isdigit() and int(major) < OLDEST_GCC:
+            raise SetupError(
+                f"{compiler} is version {asked.stdout.strip()}, too old: install g++ {OLDEST_GCC} "
+                "or later, or name one with THEANO_FLAGS=cxx=/path/to/g++"
+            )
 
 
 def _restore_numpy_aliases() -> None:
@@ -105,6 +126,16 @@ def _default_flags(user_flags: dict[str, str]) -> dict[str, str]:
             # The user's flags replace ours, so the renamed BLAS symbols have to travel with them.
             merged = f"{library.compiler_flags} {user_flags['gcc.cxxflags']}"
             _replace_environment_flag("gcc.cxxflags", merged)
+    if not user_flags.get("blas.ldflags", flags.get("blas.ldflags")):
+        # Theano then multiplies by numpy's Python interface, of which only one thread may make use.
+        if user_flags.get("openmp", "False").lower() in ("true", "1", "yes", "on"):
+            raise SetupError(
+                "openmp=True needs a BLAS: pip install scipy-openblas32, or name one with "
+                "THEANO_FLAGS=blas.ldflags=-l..."
+            )
+        flags["openmp"] = "False"
+        # One warning is enough, and ours has a remedy.
+        logging.getLogger("theano.tensor.blas").setLevel(logging.ERROR)
     if "base_compiledir" not in user_flags and not _writable(Path.home() / ".theano"):
         flags["base_compiledir"] = str(Path(tempfile.gettempdir()) / f"theano-{os.getuid()}")
     # A key that the user set in .theanorc is left to that file.

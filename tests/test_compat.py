@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, run_script
+from test_bad_input import check_one_line
 
 SETTINGS = "(theano.config.blas.ldflags, theano.config.gcc.cxxflags, theano.config.openmp)"
 CHILD = f"import engine, theano; print({SETTINGS})"
@@ -69,3 +70,47 @@ def test_openblas_threads_sleep_after_a_product(ticks, spins):
         check=True,
     )
     assert (float(done.stdout) > 0.02) == spins
+
+
+CONVOLUTION = """
+import engine, numpy as np, theano, theano.tensor as T
+from scipy.signal import correlate
+x, w = T.tensor4(), T.tensor4()
+convolve = theano.function([x, w], T.nnet.conv2d(x, w, filter_flip=False))
+images = np.random.default_rng(0).normal(size=(50, 3, 30, 30)).astype(np.float32)
+filters = np.random.default_rng(1).normal(size=(32, 3, 3, 3)).astype(np.float32)
+expected = [[correlate(i, f, "valid")[0] for f in filters] for i in images]
+np.testing.assert_allclose(convolve(images, filters), expected, atol=1e-4)
+"""
+
+
+def test_without_a_blas_there_is_one_warning(tmp_path):
+    """Theano's own fallback aborts where several threads use it."""
+    (tmp_path / "scipy_openblas32.py").write_text("raise ImportError('not installed')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for flags, code in (("", 0), (",openmp=True", 1)):
+        environment["THEANO_FLAGS"] = f"base_compiledir={tmp_path / 'cache'}{flags}"
+        done = subprocess.run(
+            [sys.executable, "-c", CONVOLUTION],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        assert done.stderr.lower().count("warning") == 1
+        assert "pip install scipy-openblas32" in done.stderr
+    assert "openmp=True needs a BLAS" in done.stderr
+
+
+def test_a_compiler_that_is_too_old(tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho 6.3.0\n")
+    compiler.chmod(0o755)
+    done = run_script(
+        "cifar10_random_labels.py",
+        "--synthetic",
+        cwd=tmp_path,
+        THEANO_FLAGS=f"cxx={compiler}",
+    )
+    check_one_line(done, compiler, "6.3.0", "g++ 8")
