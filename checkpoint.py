@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import files
+import reading
 from errors import UserError
 
 STATE_FILE = "state.npz"
@@ -56,6 +57,11 @@ def load(path: Path, variables: Sequence[Any]) -> Progress:
         if len(stored.files) != len(variables) + 1:
             raise UserError(f"{path}: the state of another network")
         values = [stored[f"value_{i}"] for i in range(len(variables))]
+        for number, value in enumerate(values):
+            # An infinity may be legitimate, a second moment of Adam's that overflowed; NaN never
+            # gets past the losses into a save.
+            if value.dtype.kind == "f" and np.isnan(value).any():
+                raise ValueError(f"value_{number} holds NaN")
     for variable, value in zip(variables, values):
         expected = np.asarray(variable.get_value(borrow=True))
         if (value.shape, value.dtype) != (expected.shape, expected.dtype):
@@ -65,37 +71,23 @@ def load(path: Path, variables: Sequence[Any]) -> Progress:
     return progress
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The arrays in `path`; whatever damage does to those who read them becomes one UserError."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            yield stored
-    except UserError:
-        raise
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path}: no saved state to resume from; start over with --overwrite"
-        ) from error
-    except Exception as error:
-        # Damaged bytes lead the readers of zip, npy and JSON to anything, MemoryError included.
-        raise UserError(
-            f"{path}: no readable state ({type(error).__name__}: {_first_line(error)}); "
-            "start over with --overwrite"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says, short enough for a message of one line."""
-    return next(iter(str(error).splitlines()), "")[:200]
+def _opened(path: Path) -> Any:
+    return reading.opened_arrays(
+        path,
+        "no readable state",
+        missing="no saved state to resume from; start over with --overwrite",
+        advice="start over with --overwrite",
+    )
 
 
 def _progress(stored: Any) -> Progress:
     progress = Progress(**json.loads(stored["progress"].tobytes()))
-    if not all(isinstance(row, dict) for row in progress.history):
-        raise ValueError("its history is none")
-    if progress.batches < 0:
-        raise ValueError(f"{progress.batches} batches")
+    reading.check_fields(
+        vars(progress), {"batches": int, "loss_sum": (int, float), "more": dict, "history": list}
+    )
+    reading.check_metrics(progress.history)
+    if progress.batches < 0 or not math.isfinite(progress.loss_sum):
+        raise ValueError(f"{progress.batches} batches, losses that sum to {progress.loss_sum}")
     return progress
 
 
@@ -109,5 +101,6 @@ def same_settings(recorded: dict[str, Any], chosen: dict[str, Any], free: Sequen
             flag = "--" + name.replace("_", "-")
             raise UserError(
                 f"{flag} {value} contradicts the run to be resumed, which has {flag} "
-                f"{recorded.get(name)}; leave it as it was, or start over with --overwrite"
+                f"{reading.first_line(recorded.get(name))}; leave it as it was, or start over with "
+                "--overwrite"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import options
+import reading
 import run_folder
 import training
 from errors import UserError
@@ -81,6 +81,14 @@ def load(
         )
     record = run_folder.load_run(folder)
     params = chosen.params or folder / record["parameters"]
+    import networks
+
+    widths = networks.widths_of(read_parameters(params), str(params))
+    if widths != record["network"]["widths"]:
+        raise UserError(
+            f"{params}: layers of {widths}, but {run_folder.RUN_FILE} beside it tells of "
+            f"{record['network']['widths']}; were these parameters saved by another run?"
+        )
     images, labels = run_folder.training_images(folder, record, chosen.data_dir, chosen.count)
     return params, images, labels, {**record["network"], "stochastic": False}
 
@@ -103,16 +111,19 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
 
 def read_parameters(path: Path) -> list[np.ndarray]:
     """The arrays `arr_0`, `arr_1` ... of an `.npz` file; never unpickles."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = [f"arr_{number}" for number in range(len(stored.files))]
-            if set(names) != set(stored.files):
-                raise ValueError("its arrays are not arr_0, arr_1, ...")
-            return [stored[name] for name in names]
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; --params names saved parameters") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a readable .npz of parameters ({error})") from error
+    with reading.opened_arrays(
+        path,
+        "not a readable .npz of parameters",
+        missing="no such file; --params names saved parameters",
+    ) as stored:
+        names = [f"arr_{number}" for number in range(len(stored.files))]
+        if not names or set(names) != set(stored.files):
+            raise ValueError("its arrays are not arr_0, arr_1, ...")
+        arrays = [stored[name] for name in names]
+        for name, array in zip(names, arrays):
+            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise ValueError(f"{name} holds {array.dtype}, not all of it finite numbers")
+    return arrays
 
 
 def _load_files_of_2017(chosen):
@@ -139,12 +150,10 @@ def _load_files_of_2017(chosen):
 
 def _read_array(path: Path, option: str) -> np.ndarray:
     """A `.npy` file, mapped into memory rather than read: the originals are 1.8 GB."""
-    try:
+    with reading.told_in_a_line(
+        path, f"not a readable .npy file ({option})", missing=f"no such file ({option})"
+    ):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file ({option})") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not a readable .npy file ({option}: {error})") from error
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path}: {option} wants a .npy file with one array")
     return array

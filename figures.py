@@ -10,7 +10,6 @@ run was measured with --measure, image_history.png and .svg.
 from __future__ import annotations
 
 import argparse
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from matplotlib.ticker import MaxNLocator
 
 import options
 import plotting
+import reading
 import run_folder
-from errors import UserError
 from labelled_sets import LabelledSets
 
 HISTORY_FILE = "image_history.npz"
@@ -216,11 +215,15 @@ def _whole_number_bins(first: int, last: int) -> np.ndarray:
 
 
 def _read_history(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in ("first_learnt_epoch", "forgetting_count")}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no readable history of the training images ({error})") from error
+    names = ("first_learnt_epoch", "forgetting_count")
+    with reading.opened_arrays(path, "no readable history of the training images") as stored:
+        history = {name: stored[name] for name in names}
+        for name, array in history.items():
+            reading.check_vector(name, array, "iu", -(2**31), 2**31)
+        first, forgotten = history.values()
+        if len(first) != len(forgotten) or (len(forgotten) and forgotten.min() < 0):
+            raise ValueError("its arrays contradict each other")
+    return history
 
 
 def class_names_of(record: dict[str, Any]) -> Sequence[str]:

@@ -270,6 +270,6 @@ def replace_weights_by_sign(network: layers.Layer) -> None:
 def widths_of(arrays: Sequence[np.ndarray], source: str) -> list[int]:
     """The `widths` of the `build_cnn` network that saved `arrays`, read from their shapes."""
     weights = [array for array in arrays if array.ndim > 1]
-    if [array.ndim for array in weights] != [4] * 6 + [2] * 3:
+    if [array.ndim for array in weights] != [4] * 6 + [2] * 3 or not all(W.size for W in weights):
         raise UserError(f"{source}: not the parameters of six convolutions and three dense layers")
     return [W.shape[0] for W in weights[:6]] + [W.shape[1] for W in weights[6:8]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 import datasets
 import files
+import reading
 from errors import UserError
 from labelled_sets import SETS, LabelledSet, LabelledSets
 
@@ -20,6 +20,8 @@ RUN_FILE = "run.json"
 LABELS_FILE = "labels.npz"
 METRICS_FILE = "metrics.csv"
 
+N_CLASSES = 10
+ACTIVATIONS = ("tanh", "sigmoid")
 LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
 
 
@@ -32,20 +34,22 @@ def save_metrics(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def load_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines that `save_metrics` wrote; whole numbers as int, the rest as float.
+    """The lines that `save_metrics` wrote, at least one; whole numbers as int, the rest as float.
 
     Raises UserError where there is no such file, or it holds anything else.
     """
-    try:
+    with reading.told_in_a_line(
+        path,
+        "no readable metrics of a run",
+        missing="no such file; has the run finished its first epoch?",
+    ):
         with open(path, encoding="utf-8", newline="") as stream:
-            return [
-                {name: _parsed(text) for name, text in row.items()}
-                for row in csv.DictReader(stream, strict=True)
-            ]
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; has the run finished its first epoch?") from error
-    except (OSError, ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise UserError(f"{path}: no readable metrics of a run ({error})") from error
+            reader = csv.DictReader(stream, strict=True)
+            rows = [{name: _parsed(text) for name, text in row.items()} for row in reader]
+        if not rows:
+            raise ValueError("no epoch in it")
+        reading.check_metrics(rows)
+    return rows
 
 
 def _parsed(text: str) -> float:
@@ -55,20 +59,62 @@ def _parsed(text: str) -> float:
 def load_run(folder: Path) -> dict[str, Any]:
     """The record of the run in `folder`; UserError where there is none or it cannot be read."""
     path = folder / RUN_FILE
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no readable record of a run ({error})") from error
+    with reading.told_in_a_line(path, "no readable record of a run"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _check_record(record)
+    return record
 
 
-def load_labels(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of the run's labels file."""
+def _check_record(record: Any) -> None:
+    parts = {"experiment": str, "parameters": str, "options": dict, "network": dict, "data": dict}
+    reading.check_fields(record, parts)
+    options, network, data = record["options"], record["network"], record["data"]
+    reading.check_fields(options, {"synthetic": bool, "data_dir": (str, type(None))})
+    network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
+    reading.check_fields(network, network_parts)
+    if not all(type(width) is int and width > 0 for width in network["widths"]):
+        raise ValueError(f"widths are {reading.first_line(network['widths'])}")
+    if network["activation"] not in ACTIVATIONS:
+        raise ValueError(f"activation is {reading.first_line(network['activation'])}")
+    if not all(type(p) in (int, float) and 0 <= p < 1 for p in network["dropout"]):
+        raise ValueError(f"dropout is {reading.first_line(network['dropout'])}")
+    reading.check_fields(
+        data, {"name": str, "fingerprint": str, "noise": (list, type(None)), "class_names": list}
+    )
+    if data["name"].removeprefix("synthetic-") not in LOADERS:
+        raise ValueError(f"the data set's name is {reading.first_line(data['name'])}")
+    if data["noise"] is not None:
+        seed, variance = data["noise"]
+        reading.check_fields(
+            {"seed": seed, "variance": variance}, {"seed": int, "variance": (int, float)}
+        )
+        if not (0 <= seed < 2**32 and 0 <= variance < float("inf")):
+            raise ValueError(f"noise is {reading.first_line(data['noise'])}")
+    if len(data["class_names"]) != N_CLASSES:
+        raise ValueError(f"{len(data['class_names'])} names of classes")
+    # It is looked for in the run's folder, and nowhere else.
+    if Path(record["parameters"]).name != record["parameters"]:
+        raise ValueError(f"parameters is {reading.first_line(record['parameters'])}")
+
+
+def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
+    """The arrays of the run's labels file: numbers below `images`, and labels of theirs.
+
+    Raises UserError where the file cannot be read or holds anything else.
+    """
     path = folder / LABELS_FILE
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no readable labels ({error})") from error
+    with reading.opened_arrays(path, "no readable labels") as stored:
+        arrays = dict(stored)
+        for name in SETS:
+            numbers = arrays[f"{name}_numbers"]
+            reading.check_vector(f"{name}_numbers", numbers, "iu", 0, images - 1)
+            for kind in ("labels", "true_labels", "corrupted"):
+                array = arrays[f"{name}_{kind}"]
+                of_dtype, most = ("b", 1) if kind == "corrupted" else ("iu", N_CLASSES - 1)
+                reading.check_vector(f"{name}_{kind}", array, of_dtype, 0, most)
+                if len(array) != len(numbers):
+                    raise ValueError(f"{len(array)} {name}_{kind} for {len(numbers)} images")
+    return arrays
 
 
 def labelled_sets_of(
@@ -84,13 +130,13 @@ def labelled_sets_of(
     if settings["synthetic"]:
         data = LabelledSets.of(datasets.load_synthetic(name.rpartition("-")[2]))
     else:
-        data = LabelledSets.of(LOADERS[name](data_dir or settings["data_dir"]))
+        data = LabelledSets.of(LOADERS[name.rpartition("-")[2]](data_dir or settings["data_dir"]))
     if data.fingerprint != record["data"]["fingerprint"]:
         raise UserError(
             f"{folder}: the data set {name} is not the one that this run trained on; "
             "--data-dir names another folder"
         )
-    arrays = load_labels(folder)
+    arrays = load_labels(folder, len(data.images))
     sets: dict[str, Any] = {
         name: LabelledSet(
             numbers=arrays[f"{name}_numbers"],

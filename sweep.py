@@ -30,6 +30,7 @@ from typing import Any
 
 import files
 import options
+import reading
 import report
 import run_folder
 from errors import UserError
@@ -199,14 +200,20 @@ def _start_ray(address: str) -> Any:
     return ray
 
 
+def recorded_options(path: Path) -> list[str]:
+    """The scripts' options that a sweep's record holds; UserError where it cannot be read."""
+    with reading.told_in_a_line(path, "no readable record of a sweep"):
+        words = json.loads(path.read_text(encoding="utf-8"))["options"]
+        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise ValueError(f"options are {reading.first_line(words)}")
+    return words
+
+
 def _same_sweep(folder: Path, extra: Sequence[str]) -> None:
     """Keep the scripts' options beside the cells, or refuse others than those of before."""
     path = folder / SWEEP_FILE
     if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))["options"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: no readable record of a sweep ({error!r})") from error
+        before = recorded_options(path)
         if before != list(extra):
             raise UserError(
                 f"{folder} holds a sweep with the options {shlex.join(before)!r}; give the same "
