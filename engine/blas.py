@@ -57,9 +57,9 @@ def load() -> Blas:
 
 
 def _choose_core_type() -> None:
-    """Name OpenBLAS's AVX-512 kernels on AMD processors, for which it falls back to AVX2 ones.
+    """Name OpenBLAS's AVX-512 kernels on AMD processors, for which some versions take AVX2 ones.
 
-    `benchmarks/` has the ratio. What the user sets in OPENBLAS_CORETYPE stands.
+    What the user sets in OPENBLAS_CORETYPE stands.
     """
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text()
