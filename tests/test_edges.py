@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from errors import UserError
+
 SCRIPT = "cifar10_random_labels"
 FIGURES = ("curves", "class_errors", "labels")
 
@@ -58,6 +60,15 @@ def test_few_images(options, run):
         assert row["training_error"] == pytest.approx(counts @ errors / len(labels))
     for figure in FIGURES:
         assert (folder / f"{figure}.png").stat().st_size > 5000
+
+
+def test_a_last_step_that_spoils_the_parameters(run, tmp_path):
+    """The only step's loss was finite; what it made of the parameters is not saved."""
+    with pytest.raises(UserError, match=r"training set is .* after epoch 1: .*--lr-start"):
+        run("--train-size", "10", "--lr-start", "1e38")
+    with np.load(tmp_path / SCRIPT / "state.npz") as state:
+        for name in state.files:
+            assert state[name].dtype.kind != "f" or np.isfinite(state[name]).all()
 
 
 @pytest.mark.parametrize(("corruption", "replaced"), [("0", 0), ("1", 60)])
