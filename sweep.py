@@ -156,6 +156,8 @@ def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace) -> list[str]:
         num_cpus=chosen.cpus_per_run,
         num_gpus=chosen.gpus_per_run,
         max_retries=chosen.retries,
+        # Each try in a process of its own, which a failure before it cannot have left its mark on.
+        max_calls=1,
         retry_exceptions=True,
     )(Cell.run)
     failures = []

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import blas, memory
+from engine import blas, compile_cache, memory
 from errors import UserError
 
 
@@ -51,11 +51,12 @@ def prepare() -> None:
     defaults = ",".join(f"{name}={value}" for name, value in flags.items())
     # Of a flag given twice Theano takes the last, so what the user set wins.
     os.environ["THEANO_FLAGS"] = f"{defaults},{given}" if given else defaults
+    compile_cache.install_lock()
     try:
         # Theano reads its flags now, once.
         import theano  # noqa: F401
 
-        _cache_ops_without_properties()
+        compile_cache.install()
     finally:
         # A child process would take ours for its user's, and not load the BLAS that they name.
         _restore_environment("THEANO_FLAGS", set_by_user)
@@ -158,34 +159,6 @@ def _replace_environment_flag(name: str, value: str) -> None:
         if item and item.partition("=")[0].strip() != name
     ]
     os.environ["THEANO_FLAGS"] = ",".join([*kept, f"{name}={value}"])
-
-
-class _NoProperties(tuple):
-    """An empty `__props__` that counts as something."""
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __reduce__(self):
-        # In the compile cache it is what Theano itself would write.
-        return tuple, ()
-
-
-def _cache_ops_without_properties() -> None:
-    # Theano 1.0.5 takes an Op's empty __props__ for a missing version of its C code, and compiles
-    # that code anew in every process.
-    from theano.gof.cc import CLinker
-
-    original = CLinker.cmodule_key_
-
-    def cmodule_key_(self, fgraph, *arguments, **keywords):
-        for node in fgraph.toposort():
-            op_class = type(node.op)
-            if getattr(op_class, "__props__", None) == ():
-                op_class.__props__ = _NoProperties()
-        return original(self, fgraph, *arguments, **keywords)
-
-    CLinker.cmodule_key_ = cmodule_key_
 
 
 def _writable(folder: Path) -> bool:

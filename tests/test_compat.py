@@ -114,32 +114,3 @@ def test_a_compiler_that_is_too_old(tmp_path):
         THEANO_FLAGS=f"cxx={compiler}",
     )
     check_one_line(done, compiler, "6.3.0", "g++ 8")
-
-
-COMPILED = """
-import engine, theano, theano.tensor as T
-from theano.gof.cc import CLinker
-compile_module, compiled = CLinker.compile_cmodule, []
-CLinker.compile_cmodule = lambda linker, *more: (
-    compiled.append(linker.node_order[0].op) or compile_module(linker, *more)
-)
-theano.function([x := T.matrix()], T.dot(x, x))
-print(compiled)
-"""
-
-
-def test_nothing_is_compiled_a_second_time(tmp_path):
-    """Theano takes Ops without properties for ones whose code has no version."""
-    shown = [
-        subprocess.run(
-            [sys.executable, "-c", COMPILED],
-            cwd=PROJECT,
-            env={**os.environ, "THEANO_FLAGS": f"base_compiledir={tmp_path}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for _ in range(2)
-    ]
-    assert "Dot22" in shown[0]
-    assert shown[1] == "[]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -105,34 +104,3 @@ def test_two_runs_in_one_folder(undisturbed, tmp_path):  # noqa: F811
     first.communicate()
     assert first.returncode == 0
     assert_same_run(run, undisturbed)
-
-
-COMPILE = """
-import sys; sys.stdin.read()
-import engine, numpy as np, theano, theano.tensor as T
-x = T.matrix()
-print(theano.function([x], T.sqr(T.tanh(x) + 3).sum())(np.zeros((4, 5), np.float32)))
-"""
-
-
-def test_two_processes_with_one_compile_cache(tmp_path):
-    cache = tmp_path / "not there yet"
-    # Both wait for the same end of input, to start together.
-    reader, writer = os.pipe()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", COMPILE],
-            cwd=PROJECT,
-            env={**os.environ, "THEANO_FLAGS": f"base_compiledir={cache}"},
-            stdin=reader,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    os.close(reader)
-    os.close(writer)
-    for process in processes:
-        output, errors = process.communicate()
-        assert (process.returncode, float(output)) == (0, 180), errors
