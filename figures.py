@@ -115,7 +115,7 @@ def draw_class_errors(
                 )
         bar = figure.colorbar(image, ax=panels, fraction=0.04, aspect=30)
         plotting.percent_axis(bar.ax.yaxis)
-        bar.outline.set_visible(False)
+        bar.ax.spines["outline"].set_visible(False)
         figure.suptitle(f"{folder.name}: error per class, last epoch's beside the rows")
         return plotting.save(figure, folder / "class_errors")
 
@@ -187,7 +187,7 @@ def draw_image_history(folder: Path, epochs: int) -> list[Path]:
         learnt.hist(seen, bins=edges, color=plotting.BLUE, edgecolor="white", linewidth=0.5)
         plotting.epoch_axis(learnt, [1, epochs])
         learnt.set_xlabel("first epoch at which an image is right")
-        learnt.set_title(f"{len(first) - len(seen):,} of {len(first):,} never learnt")
+        learnt.set_title(f"{len(first) - len(seen):,} of {len(first):,} were never learnt")
         edges = _whole_number_bins(0, int(forgotten.max(initial=0)))
         again.hist(
             forgotten[first >= 1],
@@ -199,7 +199,7 @@ def draw_image_history(folder: Path, epochs: int) -> list[Path]:
         again.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         again.set_xlabel("how often right turned to wrong")
         unforgotten = int(np.sum(forgotten[first >= 1] == 0))
-        again.set_title(f"{unforgotten:,} of {len(seen):,} learnt never forgotten")
+        again.set_title(f"{unforgotten:,} of {len(seen):,} learnt were never forgotten")
         for axes in (learnt, again):
             axes.set_ylabel("training images")
             axes.yaxis.set_major_locator(MaxNLocator(integer=True))

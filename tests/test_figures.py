@@ -108,8 +108,8 @@ def test_history_of_images_is_drawn_where_it_was_measured(short_run, tmp_path):
         folder / "image_history.npz", first_learnt_epoch=first, forgetting_count=first.clip(0) % 7
     )
     assert drawn_again(folder) == DRAWN | {"image_history.png", "image_history.svg"}
-    assert "10 of 130 never learnt" in texts(folder / "image_history.svg")
-    assert "17 of 120 learnt never forgotten" in texts(folder / "image_history.svg")
+    assert "10 of 130 were never learnt" in texts(folder / "image_history.svg")
+    assert "17 of 120 learnt were never forgotten" in texts(folder / "image_history.svg")
 
 
 @pytest.mark.parametrize(
