@@ -27,7 +27,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; min-width: 4.5rem; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; min-width: 9rem; }
+th:first-child, td:first-child { text-align: left; min-width: 9rem; }
 .summary td { background: var(--band); font-style: italic; }
 figure { margin: 1rem 0; }
 figcaption, p.note { color: var(--faint); font-size: .9rem; }
@@ -36,7 +36,14 @@ img { display: block; background: #fff; border-radius: 4px; width: 100%; height:
 details { border-top: 1px solid var(--line); padding: .5rem 0; }
 details img { max-width: 42rem; margin-top: .5rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
-@media print { .wide { overflow: visible; } .wide > img { min-width: 0; } }
+@media print {
+  .wide { overflow: visible; } .wide > img { min-width: 0; }
+  table { font-size: .55rem; } tr, figure, details { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  th, td { padding: .25rem; } th { min-width: 0; }
+  th:first-child, td:first-child { min-width: 6rem; }
+  details::details-content { content-visibility: visible; }
+}
 </style>
 </head>
 <body>
@@ -76,7 +83,7 @@ def page(
     body = []
     for cells, summary in lines:
         kind = ' class="summary"' if summary else ""
-        body.append(f"<tr{kind}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>")
+        body.append(f"<tr{kind}>{''.join(f'<td>{_breakable(cell)}</td>' for cell in cells)}</tr>")
     return _PAGE.substitute(
         caption=html.escape(caption),
         figure=_inlined(figure),
@@ -84,6 +91,11 @@ def page(
         lines="\n".join(body),
         runs="\n".join(map(_details, runs)),
     )
+
+
+def _breakable(text: str) -> str:
+    """`text`, whose lines may end after an underscore, as experiments' names have them."""
+    return html.escape(text).replace("_", "_<wbr>")
 
 
 def _inlined(svg: bytes) -> str:

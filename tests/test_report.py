@@ -147,11 +147,17 @@ def requested_addresses(browser):
     }
 
 
-@pytest.mark.parametrize("size", [(1280, 900), (500, 800)])
+def show_at(browser, width, height):
+    """Give the page a size that a phone has, too, and a window has not."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
 def test_page_in_a_browser(written, browser, size):
     _, folder = written
     page = (folder / "report.html").as_uri()
-    browser.set_window_size(*size)
+    show_at(browser, *size)
     browser.get(page)
     images = browser.find_elements("css selector", "img")
     # The comparison, and the curves of four runs.
@@ -169,3 +175,24 @@ def test_page_in_a_browser(written, browser, size):
     assert wanted <= there
     assert browser.get_log("browser") == []
     assert requested_addresses(browser) <= {page, "data:image/svg+xml;base64", "data:"}
+
+
+def test_page_on_paper(written, browser):
+    _, folder = written
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    # What margins of a centimetre leave of a sheet of A4, at 96 pixels an inch.
+    show_at(browser, 718, 1047)
+    browser.get((folder / "report.html").as_uri())
+    right_ends = browser.execute_script(
+        "return [...document.querySelectorAll('table, img')].map("
+        "e => e.getBoundingClientRect().right)"
+    )
+    assert len(right_ends) == 6
+    assert max(right_ends) <= 718
+    # The curves are printed though nobody has unfolded them.
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('details img')].map("
+        "e => e.checkVisibility({contentVisibilityAuto: true}) ? e.offsetHeight : 0)"
+    )
+    assert len(heights) == 4
+    assert min(heights) > 100
