@@ -20,6 +20,10 @@ class WriteError(UserError, OSError):
     """A file could not be written: no space left, a read-only or a vanished folder."""
 
 
+class InUseError(UserError):
+    """Another process holds a folder."""
+
+
 @contextmanager
 def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path` that takes its place when the block ends well.
@@ -90,8 +94,8 @@ def save_json(path: str | os.PathLike, value: Any) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of `folder` for the length of the block.
 
-    Raises UserError where another process is in it, or nothing can be written beside it, where the
-    lock lies, which vanishes with the process that holds it.
+    Raises InUseError where another process is in it, UserError where nothing can be written beside
+    it, where the lock lies, which vanishes with the process that holds it.
     """
     import fcntl
 
@@ -107,7 +111,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(
+            raise InUseError(
                 f"{folder}: another process is running there; give another --results-dir"
             ) from error
         yield

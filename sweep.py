@@ -22,6 +22,7 @@ import json
 import logging
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +75,9 @@ class Cell:
             stack.enter_context(contextlib.redirect_stderr(log))
             try:
                 script.main([*self.arguments, *self.continuation()])
+            except files.InUseError:
+                # The process of a machine that was lost may take a moment to end: tried again.
+                raise
             except UserError as error:
                 print(error)
                 return str(error)
@@ -183,12 +187,15 @@ def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace) -> list[str]:
 def _start_ray(address: str) -> Any:
     # Read when Ray is imported: no usage statistics to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What Ray will do of its own accord, and warns of until then.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ModuleNotFoundError as error:
         raise UserError(
             "sweeps need Ray, which is not installed: make venv EXTRAS=sweep"
         ) from error
+    _see_that_somebody_listens(address)
     local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 100 << 20}
     try:
         ray.init(
@@ -200,6 +207,17 @@ def _start_ray(address: str) -> Any:
     except ConnectionError as error:
         raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
     return ray
+
+
+def _see_that_somebody_listens(address: str) -> None:
+    """UserError where nothing answers at a host:port, which Ray would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
 
 
 def recorded_options(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -102,6 +103,18 @@ def test_mistakes_are_named_before_anything_starts(tmp_path, arguments, named):
     assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_where_nothing_listens_is_named_at_once(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unheard.getsockname()[1]}"
+        chosen = ("--experiments", EXPERIMENTS[0], "--address", address, "--", *TINY)
+        done = run_script("sweep.py", *chosen, cwd=tmp_path)
+    assert done.returncode == 2
+    said = rf"sweep\.py: error: --address {address}: no Ray cluster answers there \(.*\)\n"
+    assert re.fullmatch(said, done.stderr)
 
 
 def test_without_ray_the_extra_is_named(tmp_path):
