@@ -1,9 +1,9 @@
 """Matrix products and convolutions of a stated precision.
 
 PyTorch chooses between float32 and TF32 by switches of the whole process. These functions state it
-call by call (`precision` says which, and why). All are
-deterministic: cuDNN chooses by rule among its repeatable algorithms, so that a run can be repeated
-and resumed exactly. Being custom operators they are left as they are by `torch.compile`.
+call by call (`precision` says which, and why). All are deterministic: cuDNN chooses by rule among
+its repeatable algorithms, so that a run can be repeated and resumed exactly. Being custom operators
+they are left as they are by `torch.compile`.
 """
 
 from __future__ import annotations
@@ -68,10 +68,11 @@ def _forward(images, kernels, stride, padding, dilation, groups):
     )
 
 
-@torch.library.custom_op("binarized::convolution_image_gradient", mutates_args=())
-def convolution_image_gradient(
+@torch.library.custom_op("binarized::convolution_gradient", mutates_args=())
+def convolution_gradient(
     gradient: torch.Tensor,
-    kernels: torch.Tensor,
+    factor: torch.Tensor,
+    of_kernels: bool,
     shape: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
@@ -79,44 +80,21 @@ def convolution_image_gradient(
     groups: int,
     tf32: bool,
 ) -> torch.Tensor:
-    """The gradient with respect to the images, of `shape`, from that of the result."""
-    images = gradient.new_empty(1).expand(shape)
-    with _precision(tf32):
-        result = _backward(gradient, images, kernels, stride, padding, dilation, groups, 0)
-        return result.contiguous()
-
-
-@convolution_image_gradient.register_fake
-def _(gradient, kernels, shape, stride, padding, dilation, groups, tf32):
-    return gradient.new_empty(shape)
-
-
-@torch.library.custom_op("binarized::convolution_kernel_gradient", mutates_args=())
-def convolution_kernel_gradient(
-    gradient: torch.Tensor,
-    images: torch.Tensor,
-    shape: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    tf32: bool,
-) -> torch.Tensor:
-    """The gradient with respect to the kernels, of `shape`, from that of the result."""
-    kernels = gradient.new_empty(1).expand(shape)
-    with _precision(tf32):
-        result = _backward(gradient, images, kernels, stride, padding, dilation, groups, 1)
-        return result.contiguous()
-
-
-@convolution_kernel_gradient.register_fake
-def _(gradient, images, shape, stride, padding, dilation, groups, tf32):
-    return gradient.new_empty(shape)
-
-
-def _backward(gradient, images, kernels, stride, padding, dilation, groups, wanted):
+    """The gradient with respect to one of `convolution`'s factors, of `shape`, from that of its
+    result and the other `factor`: with respect to the kernels where `of_kernels`, else the images.
+    """
+    # Of the factor itself nothing is read but the shape.
+    itself = gradient.new_empty(1).expand(shape)
+    images, kernels = (factor, itself) if of_kernels else (itself, factor)
     none = [0] * len(stride)
-    mask = [wanted == 0, wanted == 1, False]
-    return torch.ops.aten.convolution_backward(
-        gradient, images, kernels, None, stride, padding, dilation, False, none, groups, mask
-    )[wanted]
+    mask = [not of_kernels, of_kernels, False]
+    with _precision(tf32):
+        results = torch.ops.aten.convolution_backward(
+            gradient, images, kernels, None, stride, padding, dilation, False, none, groups, mask
+        )
+    return results[of_kernels].contiguous()
+
+
+@convolution_gradient.register_fake
+def _(gradient, factor, of_kernels, shape, stride, padding, dilation, groups, tf32):
+    return gradient.new_empty(shape)

@@ -97,7 +97,7 @@ def convolution_image_gradient(op, node):
         options = geometry.options(amounts)
 
         def product(kernels, gradient, tf32):
-            return products.convolution_image_gradient(gradient, kernels, shape, *options, tf32)
+            return products.convolution_gradient(gradient, kernels, False, shape, *options, tf32)
 
         result = precision.multiplied(product, geometry.flipped(kernels), gradient, geometry.how)
         if not _even(padding):
@@ -121,7 +121,7 @@ def convolution_kernel_gradient(op, node):
         options = geometry.options([before for before, _ in padding])
 
         def product(images, gradient, tf32):
-            return products.convolution_kernel_gradient(gradient, images, shape, *options, tf32)
+            return products.convolution_gradient(gradient, images, True, shape, *options, tf32)
 
         result = precision.multiplied(product, images, gradient, geometry.how)
         return geometry.flipped(result)
