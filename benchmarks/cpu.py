@@ -207,15 +207,20 @@ def evaluation(network: str, rounds: int) -> dict:
 
 def compilation(network: str, rounds: int) -> dict:
     """Seconds from the start of a process to its first steps: empty cache, filled cache."""
-    samples: dict[str, list[float]] = {}
+    samples: dict[str, dict[str, list[float]]] = {"cold": {}, "warm": {}}
     with checked_start(network) as start:
-        for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED):
+        for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED) * rounds:
             with tempfile.TemporaryDirectory() as folder:
-                for state in ("cold", "warm"):
+                for state, taken in samples.items():
                     with Worker(name, start, BATCH_SIZE, own_cache(folder)) as worker:
                         first_calls(worker, BATCH_SIZE)
-                        samples[f"{name}, {state}"] = [worker.seconds_since_start()]
-    return summary(samples, "s")
+                        seconds = worker.seconds_since_start()
+                        taken.setdefault(f"{name}, {state}", []).append(seconds)
+    cold, warm = (summary(taken, "s") for taken in samples.values())
+    return {
+        field: values if field == "unit" else {**values, **warm[field]}
+        for field, values in cold.items()
+    }
 
 
 def first_calls(worker: Worker, test_batch: int) -> None:
