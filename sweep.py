@@ -204,7 +204,7 @@ def _start_ray(address: str) -> Any:
             logging_level=logging.ERROR,
             **(local if address == "local" else {}),
         )
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
     return ray
 

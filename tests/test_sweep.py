@@ -105,11 +105,12 @@ def test_mistakes_are_named_before_anything_starts(tmp_path, arguments, named):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_address_where_nothing_listens_is_named_at_once(tmp_path):
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "nowhere"])
+def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{unheard.getsockname()[1]}"
+        address = address.format(port=unheard.getsockname()[1])
         chosen = ("--experiments", EXPERIMENTS[0], "--address", address, "--", *TINY)
         done = run_script("sweep.py", *chosen, cwd=tmp_path)
     assert done.returncode == 2
