@@ -270,7 +270,7 @@ def _complete(folder: Path, history: list[dict[str, float]], data: LabelledSets)
     """Write what a finished run lacks that was killed after its last save."""
     files.remove_leftovers(folder)
     run_folder.save_metrics(folder / run_folder.METRICS_FILE, history)
-    if not (folder / "labels.png").exists():
+    if not (folder / run_folder.LAST_FILE).exists():
         draw_figures(folder, history, data)
 
 

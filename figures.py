@@ -162,7 +162,7 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
             f"{folder.name}: {changed.sum():,} of {len(changed):,} training labels "
             "are not the true ones (framed)"
         )
-        return plotting.save(figure, folder / "labels", ("png",))
+        return plotting.save(figure, folder / run_folder.LAST_FILE, ("png",))
 
 
 def _displayable(image: np.ndarray) -> np.ndarray:

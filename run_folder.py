@@ -19,6 +19,8 @@ from labelled_sets import SETS, LabelledSet, LabelledSets
 RUN_FILE = "run.json"
 LABELS_FILE = "labels.npz"
 METRICS_FILE = "metrics.csv"
+# What a run writes last of all.
+LAST_FILE = "labels.png"
 
 N_CLASSES = 10
 ACTIVATIONS = ("tanh", "sigmoid")

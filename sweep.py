@@ -55,9 +55,10 @@ class Cell:
         return f"{self.folder.parent.name}/{self.experiment}"
 
     def finished(self) -> bool:
-        """Whether the run has done all of its epochs."""
+        """Whether the run has done all of its epochs, and drawn its figures."""
         try:
-            return read_run(self.folder).finished
+            drawn = (self.folder / run_folder.LAST_FILE).exists()
+            return drawn and read_run(self.folder).finished
         except UserError:
             return False
 

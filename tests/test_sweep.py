@@ -21,11 +21,11 @@ TINY = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60
 
 
 def finished(folder):
-    """When each finished run was begun, by its folder."""
+    """When each finished run was begun, by its folder: its last figure is drawn."""
     found = {}
-    for record in folder.glob("*/*/run.json"):
-        if (record.parent / "metrics.csv").exists() and read_run(record.parent).finished:
-            found[record.parent] = record.stat().st_mtime_ns
+    for sheet in folder.glob("*/*/labels.png"):
+        assert read_run(sheet.parent).finished
+        found[sheet.parent] = (sheet.parent / "run.json").stat().st_mtime_ns
     return found
 
 
@@ -71,6 +71,11 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     # A third time there is nothing left to do, and other options are another sweep.
     again = run_script("sweep.py", *arguments, cwd=tmp_path)
     assert again.stdout.startswith("finished before: 8 of 8\n| experiment ")
+    # But a run is not at its end that was killed before its figures were drawn.
+    (max(after) / "labels.png").unlink()
+    drawn = run_script("sweep.py", *arguments, cwd=tmp_path)
+    assert drawn.stdout.startswith("finished before: 7 of 8\n"), drawn.stderr
+    assert (max(after) / "labels.png").exists()
     other = run_script("sweep.py", *arguments, "--batch-size", "20", cwd=tmp_path)
     assert other.returncode == 2
     assert re.fullmatch(r"sweep\.py: error: results/sweep holds a sweep with .*\n", other.stderr)
