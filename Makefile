@@ -35,7 +35,7 @@ test-all:
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy engine datasets *.py
+	$(BIN)/mypy foundations datasets training_loop theano_engine memorization *.py
 
 format: $(STAMP)
 	$(BIN)/ruff format .

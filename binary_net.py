@@ -22,22 +22,22 @@ from typing import Any
 
 import numpy as np
 
-import engine
+import theano_engine
 
-with engine.compat.lasagne_imports():
+with theano_engine.compat.lasagne_imports():
     import lasagne
 
 import theano
 import theano.tensor as T
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
-import engine.precompiled
-import engine.rewrites
-from engine.ops.batch_norm import batch_normalization_train
-from engine.ops.rounding import round3
-from training import DivergenceError, evaluate, train
+import theano_engine.precompiled
+import theano_engine.rewrites
+from theano_engine.ops.batch_norm import batch_normalization_train
+from theano_engine.ops.rounding import round3
+from training_loop.loop import DivergenceError, evaluate, train
 
-engine.precompiled.install()
+theano_engine.precompiled.install()
 
 __all__ = [
     "BatchNormLayer",

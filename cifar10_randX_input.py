@@ -7,8 +7,7 @@ their error shows what noise with true labels teaches about real images: nothing
 Deviations from the script of 2017: the noise comes from --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -19,7 +18,7 @@ def main(argv=None):
     data = data.with_random_labels(chosen.corruption, chosen.seed)
     data = data.with_noise_images(chosen.seed, variance=0.1)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.CIFAR10_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed

@@ -7,8 +7,7 @@ real-valued weights, as BinaryNet does with stochastic binarization.
 Deviations from the script of 2017: labels come from --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -18,7 +17,7 @@ def main(argv=None):
     data = experiment.load_data("cifar10", chosen)
     data = data.with_random_labels(chosen.corruption, chosen.seed)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.CIFAR10_WIDTHS,

@@ -14,16 +14,14 @@ The last form reads files that the scripts of 2017 wrote.
 
 import time
 
-import evaluation
-import experiment
-import options
+from memorization import evaluation, experiment, options
 
 
 def main(argv=None):
     chosen = evaluation.parse(__file__, __doc__, argv)
     params, images, labels, network = evaluation.load(chosen, default_data="svhn")
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(**network)
     networks.set_parameters(network, evaluation.read_parameters(params), str(params))

@@ -8,8 +8,7 @@ network memorises.
 Deviations from the script of 2017: labels come from --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -19,7 +18,7 @@ def main(argv=None):
     data = experiment.load_data("svhn", chosen)
     data = data.with_random_labels(chosen.corruption, chosen.seed)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.SVHN_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed

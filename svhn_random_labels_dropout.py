@@ -6,8 +6,7 @@ second, each before the layer's batch norm.
 Deviations from the script of 2017: labels come from --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -17,7 +16,7 @@ def main(argv=None):
     data = experiment.load_data("svhn", chosen)
     data = data.with_random_labels(chosen.corruption, chosen.seed)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.SVHN_WIDTHS, chosen.width, activation="tanh", dropout=(0.25, 0.5), seed=chosen.seed

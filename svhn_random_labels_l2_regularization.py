@@ -9,8 +9,7 @@ of the plain script; here the penalty reaches the weights' update (--as-in-2017 
 Labels come from --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -20,7 +19,7 @@ def main(argv=None):
     data = experiment.load_data("svhn", chosen)
     data = data.with_random_labels(chosen.corruption, chosen.seed)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.SVHN_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed

@@ -10,8 +10,7 @@ uses the stored averages and leaves them alone (--as-in-2017 brings both back). 
 --seed; last partial batches count.
 """
 
-import experiment
-import options
+from memorization import experiment, options
 
 
 def main(argv=None):
@@ -22,7 +21,7 @@ def main(argv=None):
     data = experiment.load_data("svhn", chosen)
     data = data.with_random_labels(chosen.corruption, chosen.seed, sets=randomized)
 
-    import networks
+    from memorization import networks
 
     network = networks.build_cnn(
         networks.SVHN_WIDTHS, chosen.width, activation="sigmoid", stochastic=True, seed=chosen.seed

@@ -91,13 +91,13 @@ def _dense_rows(options):
 
 
 def _compiled_convolution():
-    import engine  # noqa: F401 - before theano
+    import theano_engine  # noqa: F401 - before theano
 
     # isort: split
     import theano
     import theano.tensor as T
 
-    from engine.ops.binary_conv import BinaryConv2d
+    from theano_engine.ops.binary_conv import BinaryConv2d
 
     x, w = T.tensor4(), T.tensor4()
     # A cross-correlation, as PyTorch computes it.
@@ -106,13 +106,13 @@ def _compiled_convolution():
 
 
 def _compiled_dot():
-    import engine  # noqa: F401 - before theano
+    import theano_engine  # noqa: F401 - before theano
 
     # isort: split
     import theano
     import theano.tensor as T
 
-    from engine.ops.binary_dot import BinaryDot
+    from theano_engine.ops.binary_dot import BinaryDot
 
     x, w = T.matrix(), T.matrix()
     return theano.function([x, w], theano.Out(BinaryDot()(x, w), borrow=True))

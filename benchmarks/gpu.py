@@ -29,8 +29,8 @@ import torch
 from lasagne import layers
 from torch_binarynet import Trainer
 
-import networks
-from engine.torch_linker import torch_mode
+from memorization import networks
+from theano_engine.torch_linker import torch_mode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "gpu.md"
 BEGIN, END = "<!-- benchmarks/gpu.py writes from here -->", "<!-- to here -->"

@@ -57,7 +57,7 @@ def measured_ceilings() -> dict:
 
 def sgemm_rate(rounds: int) -> float:
     """Multiply-adds a second, in 1e9, of a 2048-cubed float product through Theano."""
-    import engine  # noqa: F401 - before theano
+    import theano_engine  # noqa: F401 - before theano
 
     # isort: split
     import numpy as np
@@ -90,8 +90,8 @@ def convolution_rows(rounds: int):
     import theano
     import theano.tensor as T
 
-    from engine.ops.binary_conv import BinaryConv2d
-    from engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
+    from theano_engine.ops.binary_conv import BinaryConv2d
+    from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
 
     x, w, g = T.tensor4(), T.tensor4(), T.tensor4()
     rows, columns = T.lscalar(), T.lscalar()
@@ -131,7 +131,7 @@ def batch_norm_rows(rounds: int):
     import theano
     import theano.tensor as T
 
-    from engine.ops.batch_norm import BatchNormTrainKernel
+    from theano_engine.ops.batch_norm import BatchNormTrainKernel
 
     x, gamma, beta = T.tensor4(), T.vector(), T.vector()
     outputs = BatchNormTrainKernel(1e-4, "tanh")(x, gamma, beta)

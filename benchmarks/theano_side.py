@@ -5,7 +5,7 @@ from __future__ import annotations
 import inputs
 
 # isort: split
-import networks
+from memorization import networks
 
 # isort: split
 import numpy as np

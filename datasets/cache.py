@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from datasets.pool import DataError
-from files import replacing
+from foundations.files import replacing
 
 # Part of what a cache must match; to be raised when the parsing or the file's form changes.
 VERSION = 2

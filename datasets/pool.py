@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from errors import UserError
+from foundations.errors import UserError
 
 IMAGE_SHAPE = (3, 32, 32)
 

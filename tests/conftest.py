@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-
-def run_script(name: str, *arguments: str, cwd: Path, **environment: str):
-    """Run a top-level script as a user does; returns the finished process, output captured."""
-    return subprocess.run(
-        [sys.executable, str(PROJECT / name), *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+from support.project import PROJECT, run_script
+from support.runs import ARGUMENTS, SCRIPT
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +27,14 @@ def short_run(tmp_path_factory):
     done = run_script("cifar10_random_labels.py", *arguments, "--corruption", "0.5", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "results" / "cifar10_random_labels"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = run_script(f"{SCRIPT}.py", *ARGUMENTS, cwd=folder)
+    assert process.returncode == 0, process.stderr
+    return folder / "results" / SCRIPT
 
 
 @pytest.fixture
@@ -93,7 +86,7 @@ def data_dir(tmp_path_factory):
 def mode():
     """The Theano mode that runs in PyTorch on the device in TEST_DEVICE, by default the CPU."""
     pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
-    from engine.torch_linker import torch_mode
+    from theano_engine.torch_linker import torch_mode
 
     device = os.environ.get("TEST_DEVICE", "cpu")
     return torch_mode(device, execution="eager" if device == "cpu" else "graphs")

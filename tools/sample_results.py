@@ -14,8 +14,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-import report
-import sweep
+from memorization import sweep
+from memorization.report import report
 
 PAGE = PROJECT / "docs" / "experiments.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"

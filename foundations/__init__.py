@@ -1,0 +1,1 @@
+"""What everything may stand on: the one error, whole files, careful reading."""

@@ -1,0 +1,164 @@
+"""Finding and reading what an evaluation needs: parameters, images, labels, network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foundations import reading
+from foundations.errors import UserError
+from memorization import options
+from memorization.run import folder as run_folder
+from training_loop import loop as training
+
+BATCH_SIZE = 500
+
+
+def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The evaluation's options from the command line `argv`."""
+    parser = options.OneLineParser(
+        prog=Path(script).name,
+        description=documentation,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--params", type=Path, metavar="FILE", help="parameters (default: the newest SVHN run's)")
+    add(
+        "--count",
+        type=options.positive_int,
+        metavar="N",
+        default=7000,
+        help="images to evaluate, from the first on (default: 7000)",
+    )
+    add("--images", type=Path, metavar="X.npy", help="images that a script of 2017 saved")
+    add("--labels", type=Path, metavar="Y.npy", help="their labels or one-hot targets")
+    add(
+        "--activation",
+        choices=("tanh", "sigmoid"),
+        default="tanh",
+        help="with --images: activations of -1 and +1 or of 0 and 1 (default: tanh)",
+    )
+    add("--data-dir", metavar="DIR", help="the data set, if it has moved since the run")
+    add("--results-dir", type=Path, metavar="DIR", default=Path("results"))
+    add(
+        "--device",
+        choices=options.DEVICES,
+        default="cpu",
+        help="what executes the graph (default: cpu)",
+    )
+    chosen = parser.parse_args(argv)
+    if (chosen.images is None) != (chosen.labels is None):
+        parser.error("--images and --labels belong together")
+    if chosen.images is not None and chosen.params is None:
+        parser.error("--images needs --params: which parameters are to be evaluated on them?")
+    return chosen
+
+
+def load(
+    chosen: argparse.Namespace, default_data: str
+) -> tuple[Path, np.ndarray, np.ndarray, dict[str, Any]]:
+    """Path of the parameters, images (n, 3, 32, 32), labels (n,), arguments of `build_cnn`.
+
+    Without --params the newest run on the data set `default_data`. The network never draws its
+    weights: the evaluation sees their signs alone.
+    """
+    if chosen.images is not None:
+        return _load_files_of_2017(chosen)
+    folder = (
+        newest_run(chosen.results_dir, default_data)
+        if chosen.params is None
+        else chosen.params.parent
+    )
+    if not (folder / run_folder.RUN_FILE).exists():
+        raise UserError(
+            f"{chosen.params}: no {run_folder.RUN_FILE} beside it says what it was trained on; for "
+            "files of 2017 give --images and --labels"
+        )
+    record = run_folder.load_run(folder)
+    params = chosen.params or folder / record["parameters"]
+    from memorization import networks
+
+    widths = networks.widths_of(read_parameters(params), str(params))
+    if widths != record["network"]["widths"]:
+        raise UserError(
+            f"{params}: layers of {widths}, but {run_folder.RUN_FILE} beside it tells of "
+            f"{record['network']['widths']}; were these parameters saved by another run?"
+        )
+    images, labels = run_folder.training_images(folder, record, chosen.data_dir, chosen.count)
+    return params, images, labels, {**record["network"], "stochastic": False}
+
+
+def newest_run(results_dir: Path, data_name: str) -> Path:
+    """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
+    found = []
+    for path in results_dir.glob(f"*/{run_folder.RUN_FILE}"):
+        record = run_folder.load_run(path.parent)
+        parameters = path.parent / record["parameters"]
+        if record["data"]["name"].endswith(data_name) and parameters.exists():
+            found.append((parameters.stat().st_mtime_ns, path.parent))
+    if not found:
+        raise UserError(
+            f"{results_dir}: no saved {data_name} run there; train one (svhn_random_labels.py), or "
+            "name one with --params or --results-dir"
+        )
+    return max(found)[1]
+
+
+def read_parameters(path: Path) -> list[np.ndarray]:
+    """The arrays `arr_0`, `arr_1` ... of an `.npz` file; never unpickles."""
+    with reading.opened_arrays(
+        path,
+        "not a readable .npz of parameters",
+        missing="no such file; --params names saved parameters",
+    ) as stored:
+        names = [f"arr_{number}" for number in range(len(stored.files))]
+        if not names or set(names) != set(stored.files):
+            raise ValueError("its arrays are not arr_0, arr_1, ...")
+        arrays = [stored[name] for name in names]
+        for name, array in zip(names, arrays):
+            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise ValueError(f"{name} holds {array.dtype}, not all of it finite numbers")
+    return arrays
+
+
+def _load_files_of_2017(chosen):
+    images = _read_array(chosen.images, "--images")
+    labels = training.class_numbers(_read_array(chosen.labels, "--labels"))
+    if images.shape[1:] == (3072,):
+        images = images.reshape(-1, 3, 32, 32)
+    if images.shape[1:] != (3, 32, 32) or not np.issubdtype(images.dtype, np.floating):
+        raise UserError(
+            f"{chosen.images}: {images.dtype} of shape {images.shape}; --images wants floats of "
+            "shape (n, 3, 32, 32), scaled to -1..1"
+        )
+    if len(images) != len(labels):
+        raise UserError(
+            f"{chosen.labels}: {len(labels)} labels for the {len(images)} images of {chosen.images}"
+        )
+    from memorization import networks
+
+    widths = networks.widths_of(read_parameters(chosen.params), str(chosen.params))
+    images = np.asarray(images[: chosen.count], np.float32)
+    network = {"widths": widths, "activation": chosen.activation}
+    return chosen.params, images, labels[: chosen.count], network
+
+
+def _read_array(path: Path, option: str) -> np.ndarray:
+    """A `.npy` file, mapped into memory rather than read: the originals are 1.8 GB."""
+    with reading.told_in_a_line(
+        path, f"not a readable .npy file ({option})", missing=f"no such file ({option})"
+    ):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise UserError(f"{path}: {option} wants a .npy file with one array")
+    return array
+
+
+def evaluate(test: Callable, labels: np.ndarray) -> training.Evaluation:
+    """One pass of the test function over image numbers 0, 1, ... and their labels."""
+    return training.evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)

@@ -1,0 +1,1 @@
+"""What --measure adds to a run."""

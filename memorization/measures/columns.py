@@ -1,0 +1,237 @@
+"""What memorisation research measures, as columns of the metrics (`--measure`).
+
+docs/measures.md defines every column, with formula and source. All of it is measured after an
+epoch's test passes, none of it while training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import datasets
+from datasets.labelled_sets import LabelledSet, LabelledSets
+from foundations import files
+from training_loop import loop as training
+
+HISTORY_FILE = "image_history.npz"
+
+# Images per call of a measuring function: what the widest layer leaves room for.
+BATCH_SIZE = 125
+SATURATION_IMAGES = 1000
+CRITICAL_IMAGES = 250
+
+# In grey levels of 255: half the side of the box, length of a step along the gradient's sign,
+# standard deviation of the noise of a step; then the number of steps.
+CRITICAL_RADIUS = 0.3
+CRITICAL_STEP = 0.25
+CRITICAL_NOISE = 0.2
+CRITICAL_STEPS = 10
+# Inputs run from -1 to 1.
+GREY_LEVEL = np.float32(2.0 / 255)
+
+
+class HeldArray:
+    """An array that is saved and restored with a run's state, as its shared variables are."""
+
+    def __init__(self, value: np.ndarray):
+        self._value = value
+
+    def get_value(self, borrow: bool = False) -> np.ndarray:
+        """The array, or with `borrow` false a copy of it."""
+        return self._value if borrow else self._value.copy()
+
+    def set_value(self, value: np.ndarray) -> None:
+        """Replace the array."""
+        self._value = value
+
+
+def corruption_measures(evaluation: training.Evaluation, labelled: LabelledSet) -> dict[str, float]:
+    """Errors on the wrongly and on the rightly labelled images, and what the former pass for.
+
+    `evaluation` is that of the first images of `labelled`. An image counts as corrupted where its
+    given label is not its true one; a part without images gives NaN.
+    """
+    n = len(evaluation.predictions)
+    given, true = labelled.labels[:n], labelled.true_labels[:n]
+    corrupted = given != true
+    predictions = evaluation.predictions
+    return {
+        "training_error_corrupted": training.share(predictions != given, corrupted),
+        "training_error_clean": training.share(predictions != given, ~corrupted),
+        "corrupted_as_given": training.share(predictions == given, corrupted),
+        "corrupted_as_true": training.share(predictions == true, corrupted),
+    }
+
+
+class ImageHistory:
+    """When each of n training images was first learnt, and how often it was forgotten since.
+
+    Toneva et al. (arXiv 1812.05159), an image being looked at once per epoch, in the test pass over
+    the training set.
+    """
+
+    def __init__(self, n: int):
+        self._first = HeldArray(np.zeros(n, np.int32))
+        self._forgotten = HeldArray(np.zeros(n, np.int32))
+        self._right = HeldArray(np.zeros(n, bool))
+        self.state = [self._first, self._forgotten, self._right]
+
+    def update(self, epoch: int, right: np.ndarray) -> dict[str, float]:
+        """Take in which of the first images are `right` (k,) bool after `epoch`; the columns."""
+        first, forgotten, was_right = (held.get_value(borrow=True) for held in self.state)
+        k = len(right)
+        lost = was_right[:k] & ~right
+        forgotten[:k] += lost
+        first[:k][right & (first[:k] == 0)] = epoch
+        was_right[:k] = right
+        return {
+            "training_ever_learnt": training.share(first[:k] > 0),
+            "training_forgotten": training.share(lost),
+        }
+
+    def save(self, path: Path) -> None:
+        """`first_learnt_epoch` (n,) int32, 0 for never, and `forgetting_count` (n,) int32."""
+        files.save_arrays(
+            path,
+            first_learnt_epoch=self._first.get_value(borrow=True),
+            forgetting_count=self._forgotten.get_value(borrow=True),
+        )
+
+
+class SignFlips:
+    """The share of each layer's binary weights whose sign has changed.
+
+    The flip ratio of Larq, by layer. `weights` are shared variables; their values now are the
+    start. The sign of 0 is that of its binarization, -1.
+    """
+
+    def __init__(self, weights: Sequence[Any]):
+        self._weights = weights
+        self._start = [HeldArray(signs) for signs in self._signs()]
+        self._before = [HeldArray(signs) for signs in self._signs()]
+        self.state = [*self._start, *self._before]
+
+    def update(self) -> dict[str, float]:
+        """The shares since the start and since the last call, as columns."""
+        signs = self._signs()
+        sizes = [weight.get_value(borrow=True).size for weight in self._weights]
+        columns = {}
+        for since, earlier in (("last", self._before), ("start", self._start)):
+            for number, held in enumerate(earlier):
+                flips = np.unpackbits(held.get_value(borrow=True) ^ signs[number]).sum()
+                columns[f"sign_flips_{since}_layer_{number + 1}"] = float(flips / sizes[number])
+        for held, current in zip(self._before, signs):
+            held.set_value(current)
+        return columns
+
+    def _signs(self) -> list[np.ndarray]:
+        # Eight to a byte, since they are held and saved all along.
+        return [np.packbits(np.asarray(weight.get_value()) > 0) for weight in self._weights]
+
+
+def saturation(
+    count_saturated: Callable, images: np.ndarray, sizes: Sequence[int]
+) -> dict[str, float]:
+    """The share of each layer's activation inputs x with |x| > 1, over float32 `images`, n >= 1.
+
+    There the straight-through gradient is zero (arXiv 1602.02830, eq. 4). `sizes`: how many
+    activations each layer has per image.
+    """
+    counts = np.zeros(len(sizes), np.int64)
+    for chosen in training.batches(np.arange(len(images)), BATCH_SIZE):
+        counts += np.array([int(count) for count in count_saturated(images[chosen])])
+    return {
+        f"saturated_layer_{number}": float(count / (len(images) * size))
+        for number, (count, size) in enumerate(zip(counts, sizes), start=1)
+    }
+
+
+def find_critical(
+    step_to_another_class: Callable, images: np.ndarray, seed: Sequence[int], radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Look for another prediction within `radius` of each of `images` (n, ...) float32, per pixel.
+
+    The Langevin adversarial sample search of Arpit et al. (arXiv 1706.05394, algorithm 1): steps
+    along the sign of a gradient, with noise drawn from `seed`, brought back into the box. Returns
+    which images are critical (n,) bool, and for these a point of the box that is predicted
+    otherwise, images' shape.
+    """
+    state = datasets.random_state(seed)
+    critical, points = np.zeros(len(images), bool), images.copy()
+    for chosen in training.batches(np.arange(len(images)), BATCH_SIZE):
+        critical[chosen], points[chosen] = _find_critical(
+            step_to_another_class, images[chosen], state, np.float32(radius)
+        )
+    return critical, points
+
+
+def _find_critical(step_to_another_class, images, state, radius):
+    points = images
+    critical = np.zeros(len(images), bool)
+    signs, at_centre = map(np.asarray, step_to_another_class(points))
+    for _ in range(CRITICAL_STEPS):
+        noise = state.standard_normal(images.shape).astype(np.float32)
+        step = radius / CRITICAL_RADIUS * (CRITICAL_STEP * signs + CRITICAL_NOISE * noise)
+        stepped = np.clip(points + step.astype(np.float32), images - radius, images + radius)
+        points = np.where(critical[:, None, None, None], points, stepped)
+        signs, predictions = map(np.asarray, step_to_another_class(points))
+        critical = predictions != at_centre
+    return critical, points
+
+
+class Measures(training.Observer):
+    """Adds the measured columns to every epoch's line of metrics; keeps the images' history.
+
+    `state` is to be saved and restored with the run's. Has to be told of an epoch's end before
+    whatever records it.
+    """
+
+    def __init__(
+        self, folder: Path, data: LabelledSets, functions: Any, *, corruption: float, seed: int
+    ):
+        """Measure the run in `folder` on `data` with `measure_functions.MeasuringFunctions`."""
+        self._path = folder / HISTORY_FILE
+        self._data = data
+        self._corruption = corruption
+        self._seed = seed
+        self.functions = functions
+        self._history = ImageHistory(len(data.train.numbers))
+        self._flips = SignFlips(functions.weights)
+        self.state = [*self._history.state, *self._flips.state]
+        self._saturation_images = self._drawn(data.train, SATURATION_IMAGES)
+        self._critical_images = {
+            "training": self._drawn(data.train, CRITICAL_IMAGES),
+            "test": self._drawn(data.test, CRITICAL_IMAGES),
+        }
+
+    def epoch_ends(self, row, evaluations):
+        training_pass = evaluations["training"]
+        if 0 < self._corruption < 1:
+            row.update(corruption_measures(training_pass, self._data.train))
+        right = training_pass.predictions == training_pass.labels
+        row.update(self._history.update(row["epoch"], right))
+        row.update(self._flips.update())
+        images = self._images(self._saturation_images)
+        row.update(saturation(self.functions.count_saturated, images, self.functions.activations))
+        for number, (name, chosen) in enumerate(self._critical_images.items(), start=1):
+            critical, _ = find_critical(
+                self.functions.step_to_another_class,
+                self._images(chosen),
+                [self._seed, row["epoch"], number],
+                CRITICAL_RADIUS * float(GREY_LEVEL),
+            )
+            row[f"critical_sample_ratio_{name}"] = training.share(critical)
+        self._history.save(self._path)
+
+    def _drawn(self, labelled: LabelledSet, count: int) -> np.ndarray:
+        """Numbers of `count` images of a set, drawn once for the whole run."""
+        order = datasets.random_state([self._seed, 0]).permutation(len(labelled.numbers))
+        return labelled.numbers[np.sort(order[:count])]
+
+    def _images(self, numbers: np.ndarray) -> np.ndarray:
+        images = self._data.images[numbers]
+        return images if images.dtype == np.float32 else datasets.to_unit_range(images)

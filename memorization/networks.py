@@ -1,0 +1,275 @@
+"""The two BinaryNet CNNs of the experiments, and the Theano functions that train and test them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import binary_net
+from foundations.errors import UserError
+
+# binary_net prepares Theano and Lasagne for import, so it comes first.
+# isort: split
+import lasagne
+import numpy as np
+import theano
+import theano.tensor as T
+from lasagne import layers
+
+N_CLASSES = 10
+IMAGE_SHAPE = (3, 32, 32)
+POOL_NAME = "images"
+
+# Filters of the six convolutions, then units of the two hidden dense layers.
+CIFAR10_WIDTHS = (128, 128, 256, 256, 512, 512, 1024, 1024)
+SVHN_WIDTHS = (64, 64, 128, 128, 256, 256, 1024, 1024)
+
+ACTIVATIONS = {
+    "tanh": binary_net.binary_tanh_unit,
+    "sigmoid": binary_net.binary_sigmoid_unit,
+}
+
+BATCH_NORM = {"epsilon": 1e-4, "alpha": 0.1}
+
+
+def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
+    """Every width times `factor`, rounded; UserError where a layer would vanish."""
+    scaled = tuple(round(width * factor) for width in widths)
+    if min(scaled) < 1:
+        raise UserError(
+            f"--width {factor:g} leaves a layer with nothing in it: the narrowest has "
+            f"{min(widths)}, so use at least {1 / min(widths):g}"
+        )
+    return scaled
+
+
+def build_cnn(
+    widths: Sequence[int],
+    width: float = 1.0,
+    activation: str = "tanh",
+    stochastic: bool = False,
+    dropout: Sequence[float] = (0.0, 0.0),
+    seed: int = 0,
+) -> layers.Layer:
+    """BinaryNet's CNN: its output layer, (batch, 10), for images (batch, 3, 32, 32) float32.
+
+    Six 3x3 convolutions with `widths[:6]` filters, max-pooling after every second one, two dense
+    layers with `widths[6:]` units, all of them times `width`, and an output of 10; batch norm after
+    each, the binary `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the last.
+    `dropout` gives the probabilities after the two hidden dense layers, before their batch norm.
+    `stochastic` weights are drawn anew for every output that is not deterministic. `seed` starts
+    the weights and the random streams.
+    """
+    widths = scale_widths(widths, width)
+    lasagne.random.set_rng(np.random.RandomState(seed))
+    binary: dict[str, Any] = {
+        "binary": True,
+        "stochastic": stochastic,
+        "H": 1.0,
+        "W_LR_scale": "Glorot",
+        "nonlinearity": lasagne.nonlinearities.identity,
+    }
+    network = layers.InputLayer((None, *IMAGE_SHAPE))
+    for number, filters in enumerate(widths[:6]):
+        network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, **binary)
+        if number % 2:
+            network = layers.MaxPool2DLayer(network, (2, 2))
+        network = binary_net.BatchNormLayer(network, **BATCH_NORM)
+        network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
+    for units, probability in zip(widths[6:], dropout):
+        network = binary_net.DenseLayer(network, units, **binary)
+        if probability:
+            network = layers.DropoutLayer(network, p=probability)
+        network = binary_net.BatchNormLayer(network, **BATCH_NORM)
+        network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
+    network = binary_net.DenseLayer(network, N_CLASSES, **binary)
+    return binary_net.BatchNormLayer(network, **BATCH_NORM)
+
+
+def describe(network: layers.Layer) -> dict[str, Any]:
+    """The arguments of `build_cnn`, but for the seed, that build a network like this one."""
+    stack = layers.get_all_layers(network)
+    names = {unit: name for name, unit in ACTIVATIONS.items()}
+    convolutions = [layer for layer in stack if isinstance(layer, binary_net.Conv2DLayer)]
+    dense = [layer for layer in stack if isinstance(layer, binary_net.DenseLayer)]
+    dropout = {id(layer.input_layer): layer.p for layer in stack if hasattr(layer, "p")}
+    units = [layer.nonlinearity for layer in stack if isinstance(layer, layers.NonlinearityLayer)]
+    return {
+        "widths": [
+            *(layer.num_filters for layer in convolutions),
+            *(layer.num_units for layer in dense[:-1]),
+        ],
+        "activation": names[units[0]],
+        "stochastic": dense[0].stochastic,
+        "dropout": [dropout.get(id(layer), 0.0) for layer in dense[:-1]],
+    }
+
+
+def dense_layers(network: layers.Layer) -> list[binary_net.DenseLayer]:
+    """The network's dense layers, the output layer included, in order."""
+    return [
+        layer
+        for layer in layers.get_all_layers(network)
+        if isinstance(layer, binary_net.DenseLayer)
+    ]
+
+
+def sum_of_squares(W):
+    """`sum(W ** 2)`, the L2 penalty on one parameter before its coefficient."""
+    return lasagne.regularization.l2(W)
+
+
+def squared_hinge(target, output):
+    """`max(0, 1 - target * output) ** 2` per image and class, targets +1 and -1."""
+    return T.sqr(T.maximum(0.0, 1.0 - target * output))
+
+
+def one_hot_signs(labels):
+    """Labels (n,) int64 to targets (n, 10) float32: +1 in the label's column, -1 elsewhere."""
+    chosen = T.eq(labels.dimshuffle(0, "x"), T.arange(N_CLASSES).dimshuffle("x", 0))
+    return T.switch(chosen, np.float32(1), np.float32(-1))
+
+
+def to_unit_range(images):
+    """uint8 images to float32, `2/255 * x - 1`; images that are float32 already as they are."""
+    if images.dtype != "uint8":
+        return images
+    return T.cast(images, "float32") * np.float32(2.0 / 255) - np.float32(1)
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A network's compiled functions over one pool of images.
+
+    train(image_numbers, labels, learning_rate): one step of Adam; the batch's mean loss.
+    test(image_numbers, labels): each image's loss (n,) float32 and predicted class (n,) int64.
+    """
+
+    train: Any
+    test: Any
+
+
+def state_variables(*functions: Any) -> list[Any]:
+    """The shared variables that compiled functions read, but for the pool of images.
+
+    Parameters, Adam's moments and step counts, batch norm's averages, random streams; in an order
+    that is the same in every process that builds the same functions.
+    """
+    found: dict[int, Any] = {}
+    for function in functions:
+        for variable in function.get_shared():
+            if variable.name != POOL_NAME:
+                # Two variables may stand for one storage, as batch norm's averages do.
+                found.setdefault(id(variable.container), variable)
+    return list(found.values())
+
+
+# How batch norm and stochastic weights behave when testing.
+DETERMINISTIC: dict[str, bool] = {"deterministic": True}
+
+
+def build_functions(
+    network: layers.Layer,
+    images: np.ndarray,
+    *,
+    penalty: Any = None,
+    testing: dict[str, bool] = DETERMINISTIC,
+    mode: Any = None,
+) -> Functions:
+    """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
+
+    The pool is uint8, scaled batch by batch, or float32 as it is; both functions take image numbers
+    into it. `penalty`, a scalar expression, is added to the training loss. `testing` holds the
+    keywords of `get_output` when testing.
+    """
+    pool = shared_pool(images)
+    return Functions(
+        build_training(network, pool, penalty, mode), build_test(network, pool, testing, mode)
+    )
+
+
+def shared_pool(images: np.ndarray):
+    """`images` (n, 3, 32, 32) as the shared variable that the functions cut their batches from."""
+    return theano.shared(images, name=POOL_NAME, borrow=True)
+
+
+def build_training(network: layers.Layer, pool, penalty: Any = None, mode: Any = None) -> Callable:
+    """The function `Functions.train` of `network` over the shared variable `pool`."""
+    numbers, labels, learning_rate = _inputs()
+    output = layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
+    loss = T.mean(squared_hinge(one_hot_signs(labels), output))
+    if penalty is not None:
+        loss = loss + penalty
+    return theano.function(
+        [numbers, labels, learning_rate],
+        loss,
+        updates=adam_updates(loss, network, learning_rate),
+        mode=mode,
+        allow_input_downcast=True,
+        name="train",
+    )
+
+
+def build_test(
+    network: layers.Layer, pool, testing: dict[str, bool] = DETERMINISTIC, mode: Any = None
+) -> Callable:
+    """The function `Functions.test` of `network` over the shared variable `pool`."""
+    numbers, labels, _ = _inputs()
+    output = layers.get_output(network, to_unit_range(pool[numbers]), **testing)
+    losses = squared_hinge(one_hot_signs(labels), output).mean(axis=1)
+    return theano.function(
+        [numbers, labels], [losses, T.argmax(output, axis=1)], mode=mode, name="test"
+    )
+
+
+def _inputs():
+    return T.lvector("image_numbers"), T.lvector("labels"), T.scalar("learning_rate")
+
+
+def adam_updates(loss, network: layers.Layer, learning_rate) -> OrderedDict:
+    """Adam for every parameter; binary weights by straight-through gradient, scaled and clipped."""
+    weights = layers.get_all_params(network, binary=True)
+    gradients = binary_net.compute_grads(loss, network)
+    updates = lasagne.updates.adam(gradients, weights, learning_rate=learning_rate)
+    updates = binary_net.clipping_scaling(updates, network)
+    others = layers.get_all_params(network, trainable=True, binary=False)
+    updates.update(lasagne.updates.adam(loss, others, learning_rate=learning_rate))
+    return updates
+
+
+def set_parameters(network: layers.Layer, arrays: Sequence[np.ndarray], source: str) -> None:
+    """Give `network` saved parameters, in `get_all_params` order.
+
+    Raises UserError naming `source` where their number or a shape does not fit.
+    """
+    parameters = layers.get_all_params(network)
+    if len(arrays) != len(parameters):
+        raise UserError(
+            f"{source}: holds {len(arrays)} arrays, but the network has {len(parameters)} "
+            "parameters; were these parameters saved by another network?"
+        )
+    for number, (parameter, array) in enumerate(zip(parameters, arrays)):
+        if parameter.get_value(borrow=True).shape != array.shape:
+            raise UserError(
+                f"{source}: arr_{number} has shape {array.shape}, but the network's "
+                f"{parameter.name} has {parameter.get_value(borrow=True).shape}"
+            )
+    layers.set_all_param_values(
+        network, [np.asarray(array, theano.config.floatX) for array in arrays]
+    )
+
+
+def replace_weights_by_sign(network: layers.Layer) -> None:
+    """Every binary weight W becomes +1 where W >= 0 and -1 elsewhere, as the evaluation of 2017."""
+    for W in layers.get_all_params(network, binary=True):
+        W.set_value(np.where(W.get_value() >= 0, 1, -1).astype(theano.config.floatX))
+
+
+def widths_of(arrays: Sequence[np.ndarray], source: str) -> list[int]:
+    """The `widths` of the `build_cnn` network that saved `arrays`, read from their shapes."""
+    weights = [array for array in arrays if array.ndim > 1]
+    if [array.ndim for array in weights] != [4] * 6 + [2] * 3 or not all(W.size for W in weights):
+        raise UserError(f"{source}: not the parameters of six convolutions and three dense layers")
+    return [W.shape[0] for W in weights[:6]] + [W.shape[1] for W in weights[6:8]]

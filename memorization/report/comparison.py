@@ -1,0 +1,127 @@
+"""The figure that overlays experiments: error against epoch, and against corruption."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memorization.report import style as plotting
+from memorization.report.runs import Group, varying_settings
+
+THRESHOLDS = (0.5, 0.1, 0.01)
+ERRORS = ("training_error", "validation_error", "test_error")
+PANELS = ("training_error", "test_error")
+CAPTION = (
+    "Training and test error against epoch; lines are means over seeds, bands reach from the "
+    "lowest to the highest seed"
+)
+
+
+def draw(groups: Sequence[Group], path: Path) -> list[Path]:
+    """Overlay `groups` in the figure `path` (.png and .svg); returns the files' paths.
+
+    A row of panels per data set: training error and test error against epoch. Where an experiment
+    was run at several levels of corruption, the last row shows its errors against corruption
+    (Zhang et al., arXiv 1611.03530, figure 1).
+    """
+    kinds = [
+        [group for group in groups if _data_name(group) == name]
+        for name in sorted({_data_name(group) for group in groups})
+    ]
+    labels = [_labels(chosen) for chosen in kinds]
+    swept = _swept(groups)
+    heights = [max(2.7, 0.7 + sum(0.2 + 0.13 * text.count("\n") for text in of)) for of in labels]
+    heights += [2.7] * bool(swept)
+    with plotting.drawing(9.6, 0.3 + sum(heights)) as figure:
+        panels = figure.subplots(
+            len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=(1, 1, 0.78)
+        )
+        for line, chosen, texts in zip(panels, kinds, labels):
+            for axes, error in zip(line, PANELS):
+                for number, (group, text) in enumerate(zip(chosen, texts)):
+                    _curve(axes, group, error, plotting.style(number), text)
+                plotting.epoch_axis(axes, [1, max(group.runs[0].epochs for group in chosen)])
+                axes.set_title(f"{_data_name(chosen[0])}: {error.replace('_', ' ')}")
+        if swept:
+            _corruption_row(panels[-1], swept)
+        for line in panels:
+            for axes in line[:2]:
+                plotting.chance_line(axes)
+                axes.set_ylim(-3, 103)
+                plotting.percent_axis(axes.yaxis)
+            line[0].set_ylabel("error")
+            line[1].tick_params(labelleft=False)
+            line[2].set_axis_off()
+            handles, texts = line[0].get_legend_handles_labels()
+            line[2].legend(handles, texts, loc="upper left", fontsize=7.5, labelspacing=0.8)
+        return plotting.save(figure, path)
+
+
+def _data_name(group: Group) -> str:
+    return group.runs[0].record["data"]["name"]
+
+
+def _labels(groups: Sequence[Group]) -> list[str]:
+    """What the legend calls each group: what tells it from the others."""
+    settings = varying_settings(groups)
+    labels = []
+    for group in groups:
+        levels = {other.corruption for other in groups if other.experiment == group.experiment}
+        parts = [group.experiment.replace("_", " ")]
+        if len(levels) > 1:
+            parts.append(f"corruption {group.corruption:g}")
+        if settings[group.key]:
+            parts.append(settings[group.key])
+        labels.append("\n".join(line for part in parts for line in textwrap.wrap(part, 34)))
+    return labels
+
+
+def _curve(axes: Any, group: Group, error: str, style: plotting.Style, label: str) -> None:
+    epochs = [row["epoch"] for row in group.runs[0].rows]
+    errors = 100 * np.array([[row[error] for row in run.rows] for run in group.runs])
+    axes.plot(epochs, errors.mean(axis=0), label=label, **style.line(len(epochs)))
+    if len(errors) > 1:
+        low, high = errors.min(axis=0), errors.max(axis=0)
+        axes.fill_between(epochs, low, high, color=style.color, alpha=0.18, linewidth=0)
+
+
+def _swept(groups: Sequence[Group]) -> list[list[Group]]:
+    """Groups that differ in corruption alone, two or more at a time, in its order."""
+    families: dict[tuple, list[Group]] = {}
+    for group in groups:
+        experiment, _, *rest = group.key
+        families.setdefault((experiment, *rest), []).append(group)
+    return [
+        sorted(family, key=lambda group: group.corruption)
+        for family in families.values()
+        if len(family) > 1
+    ]
+
+
+def _corruption_row(line: Any, families: list[list[Group]]) -> None:
+    """Final training and test error against corruption, a series per family."""
+    for axes, error in zip(line, PANELS):
+        for number, family in enumerate(families):
+            levels = [100 * group.corruption for group in family]
+            errors = [[100 * run.last(error) for run in group.runs] for group in family]
+            means = [float(np.mean(values)) for values in errors]
+            spread = [
+                [mean - min(values) for mean, values in zip(means, errors)],
+                [max(values) - mean for mean, values in zip(means, errors)],
+            ]
+            style = plotting.style(number)
+            axes.errorbar(
+                levels,
+                means,
+                yerr=spread,
+                capsize=3,
+                label=family[0].experiment.replace("_", " "),
+                **style.line(1),
+            )
+        plotting.percent_axis(axes.xaxis)
+        axes.set_xlabel("corrupted labels")
+        axes.set_title(f"after the last epoch: {error.replace('_', ' ')}")

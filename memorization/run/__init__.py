@@ -1,0 +1,1 @@
+"""One run's folder: its files, its state, what it shows."""

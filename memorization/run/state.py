@@ -1,0 +1,105 @@
+"""The whole state of a run in one file, so that it can go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foundations import files, reading
+from foundations.errors import UserError
+
+STATE_FILE = "state.npz"
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    `history`: the lines of metrics of the finished epochs. Of the epoch after them, `batches` have
+    been trained on, with losses that sum to `loss_sum` (each times its images). `more`: what else
+    has to survive, ready for JSON.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    batches: int = 0
+    loss_sum: float = 0.0
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def save(path: Path, variables: Sequence[Any], progress: Progress) -> None:
+    """Write `progress` and the values of the shared `variables`, whole or not at all."""
+    arrays = {f"value_{i}": np.asarray(v.get_value()) for i, v in enumerate(variables)}
+    text = json.dumps(vars(progress))
+    files.save_arrays(path, progress=np.frombuffer(text.encode(), np.uint8), **arrays)
+
+
+def read_progress(path: Path) -> Progress:
+    """How far the run had come whose state is in `path`. Raises UserError as `load` does."""
+    with _opened(path) as stored:
+        return _progress(stored)
+
+
+def load(path: Path, variables: Sequence[Any]) -> Progress:
+    """Give `variables` their saved values; returns the progress saved with them.
+
+    Raises UserError where the file is missing, damaged, or of another network; nothing has been
+    changed then.
+    """
+    with _opened(path) as stored:
+        progress = _progress(stored)
+        if len(stored.files) != len(variables) + 1:
+            raise UserError(f"{path}: the state of another network")
+        values = [stored[f"value_{i}"] for i in range(len(variables))]
+        for number, value in enumerate(values):
+            # An infinity may be legitimate, a second moment of Adam's that overflowed; NaN never
+            # gets past the losses into a save.
+            if value.dtype.kind == "f" and np.isnan(value).any():
+                raise ValueError(f"value_{number} holds NaN")
+    for variable, value in zip(variables, values):
+        expected = np.asarray(variable.get_value(borrow=True))
+        if (value.shape, value.dtype) != (expected.shape, expected.dtype):
+            raise UserError(f"{path}: the state of another network, or of another device")
+    for variable, value in zip(variables, values):
+        variable.set_value(value)
+    return progress
+
+
+def _opened(path: Path) -> Any:
+    return reading.opened_arrays(
+        path,
+        "no readable state",
+        missing="no saved state to resume from; start over with --overwrite",
+        advice="start over with --overwrite",
+    )
+
+
+def _progress(stored: Any) -> Progress:
+    progress = Progress(**json.loads(stored["progress"].tobytes()))
+    reading.check_fields(
+        vars(progress), {"batches": int, "loss_sum": (int, float), "more": dict, "history": list}
+    )
+    reading.check_metrics(progress.history)
+    if progress.batches < 0 or not math.isfinite(progress.loss_sum):
+        raise ValueError(f"{progress.batches} batches, losses that sum to {progress.loss_sum}")
+    return progress
+
+
+def same_settings(recorded: dict[str, Any], chosen: dict[str, Any], free: Sequence[str]) -> None:
+    """Raise UserError, naming the option, where a resumed run's options contradict its record.
+
+    `free` options change no result and may differ.
+    """
+    for name, value in chosen.items():
+        if name not in free and recorded.get(name) != value:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(
+                f"{flag} {value} contradicts the run to be resumed, which has {flag} "
+                f"{reading.first_line(recorded.get(name))}; leave it as it was, or start over with "
+                "--overwrite"
+            )

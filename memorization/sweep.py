@@ -1,0 +1,263 @@
+"""Run experiments x seeds x corruption levels, and report on all of them.
+
+    python sweep.py --experiments cifar10_random_labels svhn_random_labels \\
+        --seeds 0 1 --corruptions 0 0.5 1 -- --width 0.25 --epochs 50
+
+What follows `--` is given to every script. Each cell is an ordinary run, in
+`<results-dir>/<cell>/<experiment>/`, its output beside it in `<experiment>.log`. Cells that are
+finished are passed over and half-done ones go on, so that the same command continues a sweep that
+was stopped. The report (report.py) is written to `<results-dir>/report/` at the end.
+
+Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when and where, and tries
+again what fails: on this machine, or with --address on a cluster whose machines share this folder
+and the results'. The exit code is 1 where a cell failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import logging
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundations import files, reading
+from foundations.errors import UserError
+from memorization import options
+from memorization.report import report
+from memorization.report.runs import read_run
+from memorization.run import folder as run_folder
+
+PROJECT = Path(__file__).resolve().parent.parent
+SWEEP_FILE = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the sweep: an experiment's name, the options it is given, where its folder is."""
+
+    experiment: str
+    arguments: tuple[str, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What the cell is called on the terminal."""
+        return f"{self.folder.parent.name}/{self.experiment}"
+
+    def finished(self) -> bool:
+        """Whether the run has done all of its epochs, and drawn its figures."""
+        try:
+            drawn = (self.folder / run_folder.LAST_FILE).exists()
+            return drawn and read_run(self.folder).finished
+        except UserError:
+            return False
+
+    def continuation(self) -> list[str]:
+        """What the script needs to be told about a run that was begun before."""
+        return ["--resume"] if (self.folder / run_folder.RUN_FILE).exists() else []
+
+    def run(self) -> str | None:
+        """Run the script in this process; the line of what the user must put right, or None."""
+        script = importlib.import_module(self.experiment)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context(open(f"{self.folder}.log", "a", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(log))
+            stack.enter_context(contextlib.redirect_stderr(log))
+            try:
+                script.main([*self.arguments, *self.continuation()])
+            except files.InUseError:
+                # The process of a machine that was lost may take a moment to end: tried again.
+                raise
+            except UserError as error:
+                print(error)
+                return str(error)
+        return None
+
+
+def experiments() -> list[str]:
+    """The names of all training scripts."""
+    found = {path.stem for kind in ("cifar10", "svhn") for path in PROJECT.glob(f"{kind}_*.py")}
+    return sorted(found - {"svhn_evaluation_random_labels"})
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The sweep's own options, and those after `--`, which are the scripts'."""
+    parser = options.OneLineParser(
+        prog="python -m memorization sweep",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--experiments", nargs="+", required=True, choices=experiments(), metavar="NAME")
+    add("--seeds", nargs="+", type=options.seed_number, default=[0], metavar="N")
+    add(
+        "--corruptions",
+        nargs="+",
+        type=options.fraction,
+        metavar="F",
+        help="shares of the labels that are replaced (default: each script's own)",
+    )
+    add("--results-dir", type=Path, default=Path("results/sweep"), metavar="DIR")
+    add("--address", default="local", help="a Ray cluster's address (default: this machine)")
+    add("--cpus-per-run", type=options.positive_int, default=1, metavar="N")
+    add(
+        "--gpus-per-run",
+        type=options.fraction,
+        metavar="F",
+        help="share of a GPU (default: 1 with --device cuda, otherwise 0)",
+    )
+    add(
+        "--retries",
+        type=options.whole_number,
+        default=2,
+        metavar="N",
+        help="how often a cell that fails is tried again (default: 2)",
+    )
+    own, extra = list(argv), []
+    if "--" in own:
+        own, extra = own[: own.index("--")], own[own.index("--") + 1 :]
+    chosen = parser.parse_args(own)
+    for option in ("--seed", "--corruption", "--results-dir", "--overwrite", "--resume"):
+        if any(argument.partition("=")[0] == option for argument in extra):
+            parser.error(f"{option} is the sweep's own to give; leave it out after --")
+    for experiment in chosen.experiments:
+        # The scripts' own parser complains here, before anything is started.
+        device = options.parse(f"{experiment}.py", "", extra).device
+    if chosen.gpus_per_run is None:
+        chosen.gpus_per_run = float(device == "cuda")
+    return chosen, extra
+
+
+def cells(chosen: argparse.Namespace, extra: Sequence[str]) -> list[Cell]:
+    """All runs of the sweep."""
+    found = []
+    for corruption in chosen.corruptions or [None]:
+        for seed in chosen.seeds:
+            name = f"seed{seed}" if corruption is None else f"corruption{corruption:g}_seed{seed}"
+            place = chosen.results_dir.resolve() / name
+            given = [*extra, "--seed", str(seed), "--results-dir", str(place)]
+            if corruption is not None:
+                given += ["--corruption", str(corruption)]
+            found += [Cell(e, tuple(given), place / e) for e in chosen.experiments]
+    return found
+
+
+def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace) -> list[str]:
+    """Run `wanted` on Ray; a line for each cell that failed."""
+    ray = _start_ray(chosen.address)
+    run = ray.remote(
+        num_cpus=chosen.cpus_per_run,
+        num_gpus=chosen.gpus_per_run,
+        max_retries=chosen.retries,
+        # Each try in a process of its own, which a failure before it cannot have left its mark on.
+        max_calls=1,
+        retry_exceptions=True,
+    )(Cell.run)
+    failures = []
+    try:
+        waiting = {run.remote(cell): cell for cell in wanted}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting))
+            cell = waiting.pop(done)
+            try:
+                problem = ray.get(done)
+            except ray.exceptions.RayError as error:
+                problem = str(error).strip().splitlines()[-1]
+            if problem is None:
+                print(f"{cell.name}: done, {len(waiting)} to go", flush=True)
+            else:
+                failures.append(f"{cell.name}: {problem} (see {cell.folder}.log)")
+                print(failures[-1], file=sys.stderr, flush=True)
+    finally:
+        ray.shutdown()
+    return failures
+
+
+def _start_ray(address: str) -> Any:
+    # Read when Ray is imported: no usage statistics to its makers.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What Ray will do of its own accord, and warns of until then.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "sweeps need Ray, which is not installed: make venv EXTRAS=sweep"
+        ) from error
+    _see_that_somebody_listens(address)
+    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 100 << 20}
+    try:
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **(local if address == "local" else {}),
+        )
+    except (ConnectionError, ValueError) as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
+    return ray
+
+
+def _see_that_somebody_listens(address: str) -> None:
+    """UserError where nothing answers at a host:port, which Ray would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
+
+
+def recorded_options(path: Path) -> list[str]:
+    """The scripts' options that a sweep's record holds; UserError where it cannot be read."""
+    with reading.told_in_a_line(path, "no readable record of a sweep"):
+        words = json.loads(path.read_text(encoding="utf-8"))["options"]
+        if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+            raise ValueError(f"options are {reading.first_line(words)}")
+    return words
+
+
+def _same_sweep(folder: Path, extra: Sequence[str]) -> None:
+    """Keep the scripts' options beside the cells, or refuse others than those of before."""
+    path = folder / SWEEP_FILE
+    if path.exists():
+        before = recorded_options(path)
+        if before != list(extra):
+            raise UserError(
+                f"{folder} holds a sweep with the options {shlex.join(before)!r}; give the same "
+                "after --, or another --results-dir"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    files.save_json(path, {"options": list(extra)})
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    chosen, extra = parse(sys.argv[1:] if argv is None else argv)
+    _same_sweep(chosen.results_dir, extra)
+    every = cells(chosen, extra)
+    wanted = [cell for cell in every if not cell.finished()]
+    print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
+    try:
+        failures = run_all(wanted, chosen) if wanted else []
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    left_out = report.report([chosen.results_dir], chosen.results_dir / "report")
+    if failures or left_out:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    options.run_script(main)

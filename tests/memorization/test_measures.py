@@ -1,0 +1,233 @@
+"""Each measure against cases worked out by hand; --measure and --tensorboard through a kill."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+import struct
+import sys
+
+import numpy as np
+import pytest
+from support.project import run_script
+from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, start, until
+
+from datasets.labelled_sets import LabelledSet
+from foundations.errors import UserError
+from memorization.measures import columns as measures
+from memorization.run import folder as run_folder
+from memorization.run import tensorboard as event_files
+from training_loop.loop import Evaluation
+
+MEASURE = ("--measure", "--tensorboard", "--corruption", "0.5")
+
+
+def labelled(given, true):
+    given, true = np.array(given), np.array(true)
+    return LabelledSet(np.arange(len(given)), given, true, np.ones(len(given), bool))
+
+
+def evaluated(predictions, labels):
+    return Evaluation(np.zeros(len(labels)), np.array(predictions), np.array(labels))
+
+
+def test_errors_on_the_two_parts():
+    given, true = [1, 1, 2, 3, 4, 5], [1, 0, 0, 3, 0, 0]
+    # Right, as true, as given, wrong, neither, as given.
+    columns = measures.corruption_measures(
+        evaluated([1, 0, 2, 9, 9, 5], given), labelled(given, true)
+    )
+    assert columns == {
+        "training_error_corrupted": 0.5,
+        "training_error_clean": 0.5,
+        "corrupted_as_given": 0.5,
+        "corrupted_as_true": 0.25,
+    }
+
+
+def test_a_part_without_images_has_no_error():
+    columns = measures.corruption_measures(evaluated([1, 0], [1, 1]), labelled([1, 1], [1, 1]))
+    assert columns["training_error_clean"] == 0.5
+    assert math.isnan(columns["training_error_corrupted"])
+    assert math.isnan(columns["corrupted_as_true"])
+
+
+def test_first_learnt_and_forgotten(tmp_path):
+    history = measures.ImageHistory(4)
+    #                 image: 0      1      2      3 (left out of the pass, as in a partial batch)
+    right_by_epoch = [[False, True, False], [True, False, False], [False, True, False]]
+    columns = [
+        history.update(epoch, np.array(right)) for epoch, right in enumerate(right_by_epoch, 1)
+    ]
+    history.save(tmp_path / "image_history.npz")
+    with np.load(tmp_path / "image_history.npz") as stored:
+        assert stored["first_learnt_epoch"].tolist() == [2, 1, 0, 0]
+        assert stored["forgetting_count"].tolist() == [1, 1, 0, 0]
+    assert [column["training_ever_learnt"] for column in columns] == [1 / 3, 2 / 3, 2 / 3]
+    assert [column["training_forgotten"] for column in columns] == [0, 1 / 3, 1 / 3]
+
+
+def test_sign_flips():
+    first = measures.HeldArray(np.array([[0.5, -0.5, 0.0], [1.0, -1.0, -0.1]]))
+    second = measures.HeldArray(np.full(9, -0.5))
+    flips = measures.SignFlips([first, second])
+    # 0 counts as -1, so that going below it is no flip.
+    first.set_value(np.array([[-0.5, -0.9, -0.2], [1.0, 1.0, -0.1]]))
+    once = flips.update()
+    assert once["sign_flips_last_layer_1"] == once["sign_flips_start_layer_1"] == 2 / 6
+    first.set_value(np.array([[0.5, -0.9, -0.2], [1.0, 1.0, -0.1]]))
+    second.set_value(np.full(9, 0.5))
+    assert flips.update() == {
+        "sign_flips_last_layer_1": 1 / 6,
+        "sign_flips_last_layer_2": 1.0,
+        "sign_flips_start_layer_1": 1 / 6,
+        "sign_flips_start_layer_2": 1.0,
+    }
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A narrow network, its measuring functions and what it predicts of float32 images."""
+    from memorization import networks
+
+    output = networks.build_cnn(networks.SVHN_WIDTHS, 0.0625, seed=3)
+
+    # After networks, which prepares Theano for import.
+    import lasagne
+    import theano
+
+    from memorization.measures import functions as measure_functions
+
+    functions = measure_functions.build_measuring_functions(output)
+    images = theano.tensor.tensor4()
+    outputs = lasagne.layers.get_output(output, images, deterministic=True)
+    return output, functions, theano.function([images], outputs.argmax(axis=1))
+
+
+def batch_norms(output):
+    from lasagne.layers import get_all_layers
+
+    return [layer for layer in get_all_layers(output) if hasattr(layer, "inv_std")]
+
+
+@pytest.fixture
+def images():
+    return np.random.RandomState(1).uniform(-1, 1, (130, 3, 32, 32)).astype(np.float32)
+
+
+def test_saturation(network, images):
+    output, functions, _ = network
+    norms = batch_norms(output)[:-1]
+    before = [layer.gamma.get_value() for layer in norms]
+    constants = [0.0, 1.5, 1.0, -1.0, -1.1, 0.5, 2.0, 0.0]
+    try:
+        for layer, constant, gamma in zip(norms, constants, before):
+            layer.gamma.set_value(0 * gamma)
+            layer.beta.set_value(np.full_like(gamma, constant))
+        # Every third unit of the last one alone.
+        norms[-1].beta.set_value(np.where(np.arange(64) % 3, 0, 3).astype(np.float32))
+        shares = measures.saturation(functions.count_saturated, images, functions.activations)
+    finally:
+        for layer, gamma in zip(norms, before):
+            layer.gamma.set_value(gamma)
+            layer.beta.set_value(0 * gamma)
+    assert list(shares.values()) == [0, 1, 0, 0, 1, 0, 1, 22 / 64]
+
+
+def test_critical_images(network, images):
+    _, functions, predict = network
+    step = functions.step_to_another_class
+    centre = predict(images)
+    shares = []
+    for radius in (0.0, 0.01, 0.3):
+        critical, points = measures.find_critical(step, images, [1, 2], radius)
+        assert np.array_equal(predict(points) != centre, critical)
+        assert np.abs(points - images).max() <= radius + 1e-6
+        shares.append(critical.mean())
+    assert shares[0] == 0
+    assert 0 < shares[1] < shares[2]
+    again, _ = measures.find_critical(step, images, [1, 2], 0.3)
+    assert np.array_equal(again, critical)
+
+
+def test_a_constant_network_has_no_critical_images(network, images):
+    output, functions, _ = network
+    last = batch_norms(output)[-1]
+    before = last.gamma.get_value()
+    try:
+        last.gamma.set_value(0 * before)
+        critical, _ = measures.find_critical(functions.step_to_another_class, images, [1], 0.5)
+    finally:
+        last.gamma.set_value(before)
+    assert not critical.any()
+    nothing, _ = measures.find_critical(functions.step_to_another_class, images[:0], [1], 0.5)
+    assert nothing.shape == (0,)
+
+
+def event_scalars(run):
+    """(tag, step) of every value in a run's event files, in order; void ones left out."""
+    from tensorboardX.proto import event_pb2
+
+    scalars = []
+    for path in sorted((run / event_files.FOLDER).iterdir(), key=lambda p: p.stat().st_mtime_ns):
+        data = path.read_bytes()
+        # A record: its length (8 bytes), a checksum (4), the event, a checksum (4).
+        while len(data) >= 12:
+            (length,) = struct.unpack("<Q", data[:8])
+            if len(data) < 16 + length:
+                break
+            event = event_pb2.Event.FromString(data[12 : 12 + length])
+            if event.session_log.status == event.session_log.START:
+                scalars = [(tag, step) for tag, step in scalars if step < event.step]
+            scalars += [(value.tag, event.step) for value in event.summary.value]
+            data = data[16 + length :]
+    return scalars
+
+
+def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
+    plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
+    for folder, more in ((plain, MEASURE[2:]), (measured, MEASURE)):
+        folder.mkdir()
+        done = run_script(f"{SCRIPT}.py", *ARGUMENTS, *more, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"sign flips start by layer( +\d+\.\d%){9}\n", done.stdout)
+    assert re.search(r"critical sample ratio test +\d+\.\d%\n", done.stdout)
+    killed.mkdir()
+    process = start(killed, *MEASURE)
+    until(process, lambda: finished_epochs(killed / "results" / SCRIPT) >= 2)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    again = run_script(f"{SCRIPT}.py", *ARGUMENTS, *MEASURE, "--resume", cwd=killed)
+    assert again.returncode == 0, again.stderr
+
+    plain, measured, killed = (folder / "results" / SCRIPT for folder in (plain, measured, killed))
+    assert_same_run(killed, measured)
+    with (
+        np.load(killed / "image_history.npz") as one,
+        np.load(measured / "image_history.npz") as other,
+    ):
+        for name in ("first_learnt_epoch", "forgetting_count"):
+            assert np.array_equal(one[name], other[name])
+
+    rows = run_folder.load_metrics(measured / "metrics.csv")
+    for row, unmeasured in zip(rows, run_folder.load_metrics(plain / "metrics.csv")):
+        assert {name: row[name] for name in unmeasured} == unmeasured
+        added = {name: value for name, value in row.items() if name not in unmeasured}
+        assert len(added) == 4 + 2 + 2 * 9 + 8 + 2
+        assert all(0 <= value <= 1 for value in added.values())
+    assert [row["training_ever_learnt"] for row in rows] == sorted(
+        row["training_ever_learnt"] for row in rows
+    )
+    for run in (measured, killed):
+        scalars = event_scalars(run)
+        assert [step for name, step in scalars if name == "error/training"] == [1, 2, 3, 4]
+        assert ("sign_flips_start_layer/9", 4) in scalars
+
+
+def test_no_writer_of_event_files(monkeypatch):
+    for name in event_files.WRITERS:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match="pip install tensorboardX"):
+        event_files.writer_class()

@@ -1,0 +1,200 @@
+"""The report over several runs: its table, its figure, and its page in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+from support.project import run_command
+
+from memorization.run import folder as run_folder
+
+ERRORS = ("training", "validation", "test")
+
+
+def make_run(short_run, folder, errors, seed=0, **options):
+    """A run like `short_run` with other options, whose epochs had `errors`, in percent."""
+    shutil.copytree(short_run, folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["experiment"] = folder.name
+    record["seed"] = seed
+    record["options"].update({"epochs": len(errors), "seed": seed, "corruption": 1.0, **options})
+    (folder / "run.json").write_text(json.dumps(record))
+    (row,) = run_folder.load_metrics(short_run / "metrics.csv")
+    rows = [
+        {**row, "epoch": epoch, **{f"{n}_error": e / 100 for n, e in zip(ERRORS, given)}}
+        for epoch, given in enumerate(errors, start=1)
+    ]
+    run_folder.save_metrics(folder / "metrics.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def results(short_run, tmp_path_factory):
+    """Two seeds of one experiment, one run each of two others, the last one not finished."""
+    folder = tmp_path_factory.mktemp("report")
+    plain = "svhn_random_labels"
+    make_run(short_run, folder / "a" / plain, [(50, 90, 91), (9, 89, 90), (1, 88, 92)])
+    make_run(short_run, folder / "b" / plain, [(60, 90, 91), (20, 89, 90), (10, 90, 86)], seed=1)
+    make_run(
+        short_run,
+        folder / "a" / "cifar10_random_labels",
+        [(30, 60, 61), (4, 50, 52), (0.5, 45, 50)],
+        corruption=0.25,
+    )
+    make_run(short_run, folder / "b" / "cifar10_random_labels", [(90, 90, 90)], epochs=7)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(results):
+    done = run_command("report", "a", "b", "--output", "out", cwd=results)
+    return done, results / "out"
+
+
+def table_of(folder):
+    with open(folder / "report.csv", encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def test_table(written):
+    done, folder = written
+    assert done.returncode == 0
+    titles, *lines = table_of(folder)
+    assert titles[0] == "experiment"
+    names = ("corruption", "seed", "epochs")
+    first = titles.index("corruption")
+    assert tuple(titles[first : first + 3]) == names
+    found = {(line[0], line[first + 1]): line[first:] for line in lines if line[first + 2] != "3"}
+    assert list(found) == [("cifar10_random_labels", "0")]
+    assert found["cifar10_random_labels", "0"][2] == "1 of 7"
+    found = {(line[0], line[first + 1]): line[first:] for line in lines if line[first + 2] == "3"}
+    plain = "svhn_random_labels"
+    expected = {
+        ("cifar10_random_labels", "0"): "0.25 | 0 | 3 | 1 | 2 | 3 | 0.50 | 45.00 | 50.00 | 49.50",
+        (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00",
+        (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00",
+        (plain, "mean"): "1 | mean | 3 | 1.5 | 2.5 | never | 5.50 | 89.00 | 89.00 | 83.50",
+        (plain, "standard deviation"): (
+            "1 | standard deviation | 3 | 0.7 | 0.7 | never | 6.36 | 1.41 | 4.24 | 10.61"
+        ),
+    }
+    assert {key: " | ".join(line) for key, line in found.items()} == expected
+
+
+def test_markdown_holds_the_same_table(written):
+    done, folder = written
+    text = (folder / "report.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip().strip("*") for cell in line[1:-1].split("|")] for line in lines]
+    assert len({len(line) for line in lines}) == 1
+    assert [cells[0], *cells[2:]] == table_of(folder)
+    assert text.partition("\n\n")[0] in done.stdout
+
+
+def test_a_run_that_goes_on_is_reported_and_named(written):
+    done, _ = written
+    assert re.fullmatch(r"b/cifar10_random_labels: not finished, 1 of 7 epochs done\n", done.stderr)
+
+
+def test_what_cannot_be_read_is_named_and_left_out(results, tmp_path):
+    copy = shutil.copytree(results, tmp_path / "results")
+    (copy / "a" / "cifar10_random_labels" / "metrics.csv").unlink()
+    (copy / "b" / "cifar10_random_labels" / "run.json").write_text('{"experiment": "x"}')
+    (copy / "notes.txt").write_text("mine")
+    done = run_command("report", *sorted(copy.iterdir()), "--output", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 3
+    for name in ("metrics.csv", "run.json", "notes.txt"):
+        assert re.search(rf"^\S*{re.escape(name)}: .*; left out$", done.stderr, re.MULTILINE)
+    assert {line[0] for line in table_of(tmp_path / "out")[1:]} == {"svhn_random_labels"}
+
+
+def test_nothing_to_report(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run_command("report", "empty", "--output", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "python -m memorization report: error: no run to report"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def browser():
+    """Headless Chromium that records its console and its network."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (extra [dev])")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs Chromium and its driver (Debian: apt install chromium chromium-driver)")
+    chosen = webdriver.ChromeOptions()
+    chosen.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        chosen.add_argument(argument)
+    chosen.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(chosen, webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def requested_addresses(browser):
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {
+        message["params"]["request"]["url"].partition(",")[0]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+
+
+def show_at(browser, width, height):
+    """Give the page a size that a phone has, too, and a window has not."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_page_in_a_browser(written, browser, size):
+    _, folder = written
+    page = (folder / "report.html").as_uri()
+    show_at(browser, *size)
+    browser.get(page)
+    images = browser.find_elements("css selector", "img")
+    # The comparison, and the curves of four runs.
+    assert len(images) == 5
+    for image in images:
+        assert image.get_property("complete")
+        assert image.get_property("naturalWidth") > 300
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('tr')].map(r => [...r.cells].map(c => c.innerText))"
+    )
+    assert shown == table_of(folder)
+    # What is too wide scrolls in its own box, not the page.
+    widths = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    wanted, there = browser.execute_script(widths)
+    assert wanted <= there
+    assert browser.get_log("browser") == []
+    assert requested_addresses(browser) <= {page, "data:image/svg+xml;base64", "data:"}
+
+
+def test_page_on_paper(written, browser):
+    _, folder = written
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    # What margins of a centimetre leave of a sheet of A4, at 96 pixels an inch.
+    show_at(browser, 718, 1047)
+    browser.get((folder / "report.html").as_uri())
+    right_ends = browser.execute_script(
+        "return [...document.querySelectorAll('table, img')].map("
+        "e => e.getBoundingClientRect().right)"
+    )
+    assert len(right_ends) == 6
+    assert max(right_ends) <= 718
+    # The curves are printed though nobody has unfolded them.
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('details img')].map("
+        "e => e.checkVisibility({contentVisibilityAuto: true}) ? e.offsetHeight : 0)"
+    )
+    assert len(heights) == 4
+    assert min(heights) > 100

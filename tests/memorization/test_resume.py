@@ -1,0 +1,143 @@
+"""A run that was killed or stopped ends, resumed, with the very bits of one that never was."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import random
+import shutil
+import signal
+import struct
+import termios
+
+import numpy as np
+import pytest
+from support.project import check_one_line, run_script
+from support.runs import ARGUMENTS, SCRIPT, SEED, assert_same_run, finished_epochs, start, until
+
+
+def test_sigkill_at_random_moments(undisturbed, tmp_path):
+    """Killed while something is being written, and after some epoch; then gone on with."""
+    run = tmp_path / "results" / SCRIPT
+    epoch = random.Random(SEED).choice([2, 3])
+    moments = [
+        lambda: finished_epochs(run) >= 1 and any(run.glob(".state.npz*.part")),
+        lambda: finished_epochs(run) >= epoch,
+    ]
+    more: tuple[str, ...] = ()
+    for moment in moments:
+        process = start(tmp_path, *more)
+        until(process, moment)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        more = ("--resume",)
+    last = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert "going on after epoch" in last.stdout
+    assert_same_run(run, undisturbed)
+
+
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
+    run = tmp_path / "results" / SCRIPT
+    ours, theirs = pty.openpty()
+    rows_and_columns = struct.pack("HHHH", 24, 120, 0, 0)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, rows_and_columns)
+    process = start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while finished_epochs(run) < 1:
+        shown += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        # The other end is closed when the process has gone.
+        pass
+    assert process.wait() == 130
+    text = shown.decode()
+    assert "epochs:" in text
+    assert "images/s" in text
+    assert "--resume" in text.splitlines()[-1]
+    assert 1 <= finished_epochs(run) < 4
+
+    process = start(tmp_path, "--resume")
+    reached = finished_epochs(run) + 1
+    until(process, lambda: finished_epochs(run) >= reached)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 143, errors
+    assert b"--resume" in errors
+
+    last = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", "--quiet", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    header, *table = last.stdout.splitlines()
+    assert header.startswith("epoch  learning rate")
+    assert [line.split()[0] for line in table] == ["1", "2", "3", "4"]
+    assert_same_run(run, undisturbed)
+
+
+def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed, tmp_path):
+    again = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--overwrite", cwd=undisturbed.parent.parent)
+    lines = [line for line in again.stdout.splitlines() if line.startswith("epoch ")]
+    # One for each epoch, and the header of the final table.
+    assert len(lines) == 5
+    assert "test errors by class" in lines[0]
+    assert "\r" not in again.stdout + again.stderr
+
+
+def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
+    """As after a kill between the last save and the last figure."""
+    run = tmp_path / "results" / SCRIPT
+    shutil.copytree(undisturbed, run)
+    for figure in run.glob("*.png"):
+        figure.unlink()
+    (run / "metrics.csv").write_text("epoch,training_error\n1,")
+    (run / ".state.npz.abc.part").write_bytes(b"half")
+    done = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "compiling" not in done.stdout
+    assert_same_run(run, undisturbed)
+    assert {path.name for path in run.iterdir()} == {path.name for path in undisturbed.iterdir()}
+
+
+def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
+    from memorization.run import state as checkpoint
+
+    arguments = (*ARGUMENTS, "--lr-start", "1e38", "--lr-fin", "1e38")
+    done = run_script(f"{SCRIPT}.py", *arguments, cwd=tmp_path)
+    check_one_line(done, "batch", "epoch 1", "--lr-start")
+    state = tmp_path / "results" / SCRIPT / "state.npz"
+    assert checkpoint.read_progress(state) == checkpoint.Progress()
+    with np.load(state) as stored:
+        for name in stored.files:
+            assert stored[name].dtype.kind != "f" or np.isfinite(stored[name]).all()
+
+
+def test_contradicting_options_are_refused_by_name(undisturbed):
+    folder = undisturbed.parent.parent
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in undisturbed.iterdir())
+    for option in (("--seed", "3"), ("--epochs", "9"), ("--width", "0.125")):
+        process = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", *option, cwd=folder)
+        check_one_line(process, option[0])
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in undisturbed.iterdir()) == before
+
+
+def test_resuming_nothing(tmp_path):
+    check_one_line(run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path), "resume")
+    both = run_script(f"{SCRIPT}.py", "--resume", "--overwrite", cwd=tmp_path)
+    check_one_line(both, "--overwrite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_state_is_refused(undisturbed, tmp_path):
+    from foundations.errors import UserError
+    from memorization.run import state as checkpoint
+
+    state = (undisturbed / "state.npz").read_bytes()
+    for damaged in (b"", state[: len(state) // 2], state[:40] + b"\0" * 40 + state[80:]):
+        (tmp_path / "state.npz").write_bytes(damaged)
+        with pytest.raises(UserError, match=r"state\.npz"):
+            checkpoint.load(tmp_path / "state.npz", [])

@@ -1,0 +1,43 @@
+"""The project as its users have it: where it lies, its commands as subprocesses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+if str(PROJECT) not in sys.path:
+    sys.path.insert(0, str(PROJECT))
+
+
+def run_script(name: str, *arguments: str, cwd: Path, **environment: str):
+    """Run a top-level script as a user does; returns the finished process, output captured."""
+    return _run([str(PROJECT / name), *map(str, arguments)], cwd, environment)
+
+
+def run_command(name: str, *arguments: str, cwd: Path, **environment: str):
+    """Run `python -m memorization NAME ...` as a user does; returns the finished process."""
+    environment = {"PYTHONPATH": str(PROJECT), **environment}
+    return _run(["-m", "memorization", name, *map(str, arguments)], cwd, environment)
+
+
+def check_one_line(process, *mentioned):
+    """`process` ended with exit code 2 and one line, in which all of `mentioned` stands."""
+    assert process.returncode == 2, (process.stdout, process.stderr)
+    lines = process.stderr.strip().splitlines()
+    assert len(lines) == 1, process.stderr
+    for text in mentioned:
+        assert str(text) in lines[0], lines[0]
+
+
+def _run(arguments, cwd, environment):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )

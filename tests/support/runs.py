@@ -1,0 +1,71 @@
+"""Runs that tests start, stop, look at and compare."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+
+from support.project import PROJECT
+
+PARAMETERS = {
+    "svhn_random_labels": "model_parameters_random_labels_svhn",
+    "svhn_random_labels_dropout": "model_parameters_random_labels_svhn_dropout",
+    "svhn_random_labels_l2_regularization": (
+        "model_parameters_random_labels_svhn_l2_regularization"
+    ),
+    "svhn_stochastic_sigmoid_random_labels": "model_parameters_random_labels_svhn_stochastic",
+    "cifar10_random_labels": "model_parameters",
+    "cifar10_train_acc_dropout": "model_parameters",
+    "cifar10_stochastic_sigmoid_random_labels": "model_parameters_stochastic_sigmoid",
+    "cifar10_randX_input": "model_parameters_xRandom",
+}
+NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "130")
+
+# Weights drawn at random, in training and in testing, make it the hardest to repeat.
+SCRIPT = "svhn_stochastic_sigmoid_random_labels"
+ARGUMENTS = (
+    *("--synthetic", "--width", "0.0625", "--epochs", "4", "--train-size", "200"),
+    *("--batch-size", "10", "--lr-fin", "1e-4"),
+)
+SEED = 20170712
+
+
+def start(folder, *more, **options):
+    command = [sys.executable, str(PROJECT / f"{SCRIPT}.py"), *ARGUMENTS, *more]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, **{**pipes, **options})
+
+
+def until(process, happened):
+    """Wait until `happened()`; fails where the process ends first."""
+    while not happened():
+        try:
+            process.wait(timeout=0.002)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"ended too early: {process.communicate()}")
+
+
+def finished_epochs(run):
+    try:
+        return len((run / "metrics.csv").read_text().splitlines()) - 1
+    except FileNotFoundError:
+        return 0
+
+
+def assert_same_run(run, other):
+    assert (run / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+    (parameters,) = (path.name for path in other.glob("model_parameters*.npz"))
+    for name in (parameters, "labels.npz"):
+        with np.load(run / name) as one, np.load(other / name) as another:
+            assert one.files == another.files
+            for key in one.files:
+                assert np.array_equal(one[key], another[key]), (name, key)
+
+
+def metrics(folder):
+    with open(folder / "metrics.csv", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

@@ -1,0 +1,115 @@
+"""What stands between the installed packages and a working Theano, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT, check_one_line, run_script
+
+SETTINGS = "(theano.config.blas.ldflags, theano.config.gcc.cxxflags, theano.config.openmp)"
+CHILD = f"import theano_engine, theano; print({SETTINGS})"
+PARENT = f"""
+import theano_engine, os, subprocess, sys, theano
+print({SETTINGS}, flush=True)
+print(repr(os.environ.get('THEANO_FLAGS')), flush=True)
+subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)
+"""
+
+
+@pytest.mark.parametrize("flags", [None, "gcc.cxxflags=-O2", "blas.ldflags=,openmp=False"])
+def test_a_child_process_starts_from_the_same_flags(flags):
+    """Settings handed down would pass for the user's, and the BLAS that they name not be loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "THEANO_FLAGS"}
+    if flags is not None:
+        environment["THEANO_FLAGS"] = flags
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    own, left, childs = done.stdout.splitlines()
+    assert own == childs
+    assert left == repr(flags)
+
+
+AFTER_A_PRODUCT = """
+import theano_engine
+import time
+import numpy as np, theano
+
+x = theano.shared(np.ones((1000, 1000), np.float32))
+product = theano.function([], theano.tensor.dot(x, x).sum())
+product()
+start = time.process_time()
+time.sleep(0.05)
+print(time.process_time() - start)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: no other threads")
+@pytest.mark.parametrize("ticks, spins", [(None, False), ("29", True)])
+def test_openblas_threads_sleep_after_a_product(ticks, spins):
+    """Left to themselves they take a core from the kernels that follow."""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
+    if ticks is not None:
+        environment["OPENBLAS_THREAD_TIMEOUT"] = ticks
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_A_PRODUCT],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (float(done.stdout) > 0.02) == spins
+
+
+CONVOLUTION = """
+import theano_engine, numpy as np, theano, theano.tensor as T
+from scipy.signal import correlate
+x, w = T.tensor4(), T.tensor4()
+convolve = theano.function([x, w], T.nnet.conv2d(x, w, filter_flip=False))
+images = np.random.default_rng(0).normal(size=(50, 3, 30, 30)).astype(np.float32)
+filters = np.random.default_rng(1).normal(size=(32, 3, 3, 3)).astype(np.float32)
+expected = [[correlate(i, f, "valid")[0] for f in filters] for i in images]
+np.testing.assert_allclose(convolve(images, filters), expected, atol=1e-4)
+"""
+
+
+def test_without_a_blas_there_is_one_warning(tmp_path):
+    """Theano's own fallback aborts where several threads use it."""
+    (tmp_path / "scipy_openblas32.py").write_text("raise ImportError('not installed')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for flags, code in (("", 0), (",openmp=True", 1)):
+        environment["THEANO_FLAGS"] = f"base_compiledir={tmp_path / 'cache'}{flags}"
+        done = subprocess.run(
+            [sys.executable, "-c", CONVOLUTION],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        assert done.stderr.lower().count("warning") == 1
+        assert "pip install scipy-openblas32" in done.stderr
+    assert "openmp=True needs a BLAS" in done.stderr
+
+
+def test_a_compiler_that_is_too_old(tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho 6.3.0\n")
+    compiler.chmod(0o755)
+    done = run_script(
+        "cifar10_random_labels.py",
+        "--synthetic",
+        cwd=tmp_path,
+        THEANO_FLAGS=f"cxx={compiler}",
+    )
+    check_one_line(done, compiler, "6.3.0", "g++ 8")

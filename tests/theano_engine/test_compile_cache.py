@@ -1,0 +1,110 @@
+"""The folder of compiled modules: kept, shared by processes, and left whole by those that die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support.project import PROJECT
+
+COMPILED = """
+import theano_engine, theano, theano.tensor as T
+from theano.gof.cc import CLinker
+compile_module, compiled = CLinker.compile_cmodule, []
+CLinker.compile_cmodule = lambda linker, *more: (
+    compiled.append(linker.node_order[0].op) or compile_module(linker, *more)
+)
+"""
+DOT = f"{COMPILED}theano.function([x := T.matrix()], T.dot(x, x)); print(compiled)"
+# Views of all kinds share their C code, and so write to one entry of the cache.
+VIEWS = f"""{COMPILED}
+import itertools, random, sys
+sys.stdin.read()
+patterns = list(itertools.permutations(range(3))) + [(0, "x", 1, 2), (0, 1, "x", 2), (0, 1, 2, "x")]
+random.shuffle(patterns)
+x = T.tensor3()
+for pattern in patterns:
+    theano.function([x], x.dimshuffle(pattern))
+theano.function([x], T.tanh(x).sum())
+print(len(compiled))
+"""
+FAILS = """
+import theano_engine, theano, theano.tensor as T
+class Broken(theano.Op):
+    __props__ = ()
+    def make_node(self, x): return theano.Apply(self, [x], [x.type()])
+    def c_code(self, *arguments): return "not C++"
+    def c_code_cache_version(self): return (1,)
+x = T.vector()
+try:
+    theano.function([x], Broken()(x))
+except Exception:
+    pass
+print("failed", flush=True)
+input()
+"""
+
+
+def start(program, cache, stdin=subprocess.DEVNULL):
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        env={**os.environ, "THEANO_FLAGS": f"base_compiledir={cache}"},
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def printed(process):
+    """What the process prints until its end, which must be a good one, without a warning."""
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    return output.strip()
+
+
+def test_nothing_is_compiled_a_second_time(tmp_path):
+    """Theano takes Ops without properties for ones whose code has no version."""
+    assert "Dot22" in printed(start(DOT, tmp_path))
+    assert printed(start(DOT, tmp_path)) == "[]"
+
+
+def holder(cache):
+    """The process that compiles at this moment, or None."""
+    for lock in cache.glob("*/lock_file"):
+        return int(lock.read_text() or 0)
+    return None
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_processes_with_one_compile_cache(killed, tmp_path):
+    cache = tmp_path / "not there yet"
+    # All wait for the same end of input, to start together.
+    reader, writer = os.pipe()
+    processes = {process.pid: process for process in (start(VIEWS, cache, reader) for _ in "abc")}
+    os.close(reader)
+    os.close(writer)
+    if killed:
+        while not list(cache.glob("*/tmp*/key.pkl")) or holder(cache) not in processes:
+            time.sleep(0.001)
+        with processes.pop(holder(cache)) as victim:
+            victim.kill()
+        assert victim.returncode == -signal.SIGKILL
+    compiled = [int(printed(process)) for process in processes.values()]
+    # Views, copies, the hyperbolic tangent, the sum: each once, whoever does it.
+    assert sum(compiled) <= 4 if killed else sum(compiled) == 4
+    assert printed(start(VIEWS, cache, subprocess.DEVNULL)) == "0"
+
+
+def test_a_process_that_failed_to_compile_lets_others_in(tmp_path):
+    failed = start(FAILS, tmp_path, subprocess.PIPE)
+    # Theano prints the code that the compiler refused.
+    assert "failed\n" in iter(failed.stdout.readline, "")
+    assert "Dot22" in printed(start(DOT, tmp_path))
+    failed.communicate("\n")
+    assert failed.returncode == 0

@@ -1,0 +1,23 @@
+"""The recorded training of the original, with every rewrite left out in turn."""
+
+from __future__ import annotations
+
+import theano_engine.rewrites  # noqa: F401 - prepares Theano and registers the rewrites
+
+# isort: split
+import numpy as np
+import pytest
+import theano
+from support import oracle_network
+from theano.compile import optdb
+
+NAMES = sorted(rewrite.name for rewrite in optdb.__db__["binary"])
+
+
+@pytest.mark.parametrize("name", [*NAMES, "binary"])
+def test_recorded_training_without(name, oracle):
+    mode = theano.compile.get_default_mode().excluding(name)
+    losses, validations = oracle_network.Recorded(oracle, mode=mode).train()
+    np.testing.assert_allclose(losses[:3], oracle["losses"][:3], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(losses, oracle["losses"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(validations, oracle["vals"], rtol=0, atol=1e-4)

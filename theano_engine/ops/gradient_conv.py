@@ -1,0 +1,206 @@
+"""The gradients of 2-D convolutions one of whose operands has two values, by table lookups.
+
+Their other operand, the gradient of the convolution's output, is any float. The kernels need
+AVX-512 (`theano_engine.processor.supports("avx512")`).
+"""
+
+from __future__ import annotations
+
+import theano
+import theano.scalar as scalar
+import theano.tensor as T
+from theano.gof import Apply, ParamsType
+
+from theano_engine.ops.kernel_op import KernelOp
+
+# Paddings that follow from the filter's size carry negative marks down to the C code.
+_PAD_MODES = {"valid": ((0, 0),) * 2, "half": ((-1, -1),) * 2, "full": ((-2, -2),) * 2}
+
+_SUPPORT_CODE = """
+static gradient_conv::Array4 array4(PyArrayObject *array) {
+    gradient_conv::Array4 result;
+    result.data = (const float *)PyArray_DATA(array);
+    for (int axis = 0; axis < 4; axis++)
+        result.stride[axis] = PyArray_STRIDE(array, axis) / (npy_intp)sizeof(float);
+    return result;
+}
+
+static ptrdiff_t padding(npy_int64 given, ptrdiff_t filter_size) {
+    return given >= 0 ? given : given == -1 ? filter_size / 2 : filter_size - 1;
+}
+
+static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_t pad_right) {
+    using gradient_conv::floor_div;
+    const ptrdiff_t rows = g.rows + g.pad_rows + pad_below - g.filter_rows;
+    const ptrdiff_t columns = g.columns + g.pad_columns + pad_right - g.filter_columns;
+    return g.out_rows == floor_div(rows, g.row_stride) + 1
+        && g.out_columns == floor_div(columns, g.column_stride) + 1;
+}
+"""
+
+
+class _BinaryConvGradient(KernelOp):
+    """What both gradients share: the convolution's options, and the two values of the operand.
+
+    `border_mode`: "valid", "half", "full", (rows, columns) or ((top, bottom), (left, right)).
+    `subsample`: (rows, columns). `filter_flip`: True for a convolution, False for a correlation.
+    `low` and `high`: the operand's values; which one an element has is told by the side of their
+    mean on which it lies.
+    """
+
+    __props__ = ("border_mode", "subsample", "filter_flip", "low", "high")
+    params_type = ParamsType(
+        **dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), scalar.int64),
+        **dict.fromkeys(("row_stride", "column_stride", "flip"), scalar.int64),
+        **dict.fromkeys(("low", "high"), scalar.float64),
+    )
+
+    def __init__(self, border_mode, subsample, filter_flip, low, high):
+        if border_mode not in _PAD_MODES:
+            border_mode = tuple((n, n) if isinstance(n, int) else tuple(n) for n in border_mode)
+        self.border_mode = border_mode
+        self.subsample = tuple(int(n) for n in subsample)
+        self.filter_flip = bool(filter_flip)
+        self.low, self.high = float(low), float(high)
+
+    def get_params(self, node):
+        pads = _PAD_MODES.get(self.border_mode, self.border_mode)
+        return self.params_type.get_params(
+            pad_top=pads[0][0],
+            pad_bottom=pads[0][1],
+            pad_left=pads[1][0],
+            pad_right=pads[1][1],
+            row_stride=self.subsample[0],
+            column_stride=self.subsample[1],
+            flip=int(self.filter_flip),
+            low=self.low,
+            high=self.high,
+        )
+
+    def make_node(self, operand, top, rows, columns):
+        operand, top = T.as_tensor_variable(operand), T.as_tensor_variable(top)
+        for variable in (operand, top):
+            if variable.ndim != 4 or variable.dtype != "float32":
+                raise TypeError(
+                    f"{type(self).__name__} takes float32 of 4 axes, got {variable.type}"
+                )
+        sizes = [T.cast(T.as_tensor_variable(size), "int64") for size in (rows, columns)]
+        output = T.TensorType("float32", self._broadcastable(operand, top))
+        return Apply(self, [operand, top, *sizes], [output()])
+
+    def _code(self, inputs, output, sub, geometry, output_shape, function):
+        """C code around `function`, given code for the sizes that are not the inputs' own."""
+        operand, top, *sizes = inputs
+        rows, columns = (f"(*(npy_int64*)PyArray_DATA({size}))" for size in sizes)
+        params, fail = sub["params"], sub["fail"]
+        return f"""
+        {{
+            using namespace gradient_conv;
+            const Array4 operand = array4({operand}), top = array4({top});
+            const npy_intp *operand_shape = PyArray_DIMS({operand});
+            const npy_intp *top_shape = PyArray_DIMS({top});
+            const npy_int64 given_rows = {rows}, given_columns = {columns};
+            Geometry g;
+            g.batch = top_shape[0]; g.filters = top_shape[1];
+            g.out_rows = top_shape[2]; g.out_columns = top_shape[3];
+            g.channels = operand_shape[1];
+            {geometry}
+            g.row_stride = {params}->row_stride; g.column_stride = {params}->column_stride;
+            g.pad_rows = padding({params}->pad_top, g.filter_rows);
+            g.pad_columns = padding({params}->pad_left, g.filter_columns);
+            g.flip = {params}->flip;
+            const ptrdiff_t pad_below = padding({params}->pad_bottom, g.filter_rows);
+            const ptrdiff_t pad_right = padding({params}->pad_right, g.filter_columns);
+            if (given_rows < 0 || given_columns < 0 || !fits(g, pad_below, pad_right)
+                || operand_shape[0] != {self._matching}) {{
+                PyErr_Format(PyExc_ValueError, "{type(self).__name__}: operand (%lld, %lld, %lld, "
+                             "%lld), output gradient (%lld, %lld, %lld, %lld) and size "
+                             "(%lld, %lld) do not fit",
+                             (long long)operand_shape[0], (long long)operand_shape[1],
+                             (long long)operand_shape[2], (long long)operand_shape[3],
+                             (long long)top_shape[0], (long long)top_shape[1],
+                             (long long)top_shape[2], (long long)top_shape[3],
+                             (long long)given_rows, (long long)given_columns);
+                {fail}
+            }}
+            npy_intp shape[4] = {{{output_shape}}};
+            if (!fresh_output(&{output}, 4, shape)) {{ {fail} }}
+            float *target = (float *)PyArray_DATA({output});
+            const float low = {params}->low, high = {params}->high;
+            bool complete;
+            Py_BEGIN_ALLOW_THREADS
+            complete = {function}(g, operand, top, low, high, kernel_threads(), target);
+            Py_END_ALLOW_THREADS
+            if (!complete) {{ PyErr_NoMemory(); {fail} }}
+        }}
+        """
+
+    def c_support_code(self):
+        return super().c_support_code() + _SUPPORT_CODE
+
+
+class BinaryConvInputGradient(_BinaryConvGradient):
+    """Gradient of a convolution with respect to its images, its filters having two values.
+
+    Inputs: filters (filters, channels, filter_rows, filter_columns), the outputs' gradient (batch,
+    filters, out_rows, out_columns), and the images' rows and columns. Output: (batch, channels,
+    rows, columns). As `theano.tensor.nnet.abstract_conv.AbstractConv2d_gradInputs` up to the order
+    of the sums. Raises ValueError where the shapes do not fit.
+    """
+
+    kernel = "gradient_conv_input.h"
+    _matching = "g.filters"
+
+    def _broadcastable(self, filters, top):
+        return (top.broadcastable[0], filters.broadcastable[1], False, False)
+
+    def infer_shape(self, node, shapes):
+        filters, top = shapes[:2]
+        return [(top[0], filters[1], node.inputs[2], node.inputs[3])]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        geometry = """
+            g.rows = given_rows; g.columns = given_columns;
+            g.filter_rows = operand_shape[2]; g.filter_columns = operand_shape[3];
+        """
+        shape = "g.batch, g.channels, g.rows, g.columns"
+        return self._code(inputs, outputs[0], sub, geometry, shape, "input_gradient")
+
+
+class BinaryConvFilterGradient(_BinaryConvGradient):
+    """Gradient of a convolution with respect to its filters, its images having two values.
+
+    Inputs: images (batch, channels, rows, columns), the outputs' gradient (batch, filters,
+    out_rows, out_columns), and the filters' rows and columns. Output: (filters, channels,
+    filter_rows, filter_columns). As `AbstractConv2d_gradWeights` up to the order of the sums.
+    Raises ValueError where the shapes do not fit.
+    """
+
+    kernel = "gradient_conv_filter.h"
+    _matching = "g.batch"
+
+    def _broadcastable(self, images, top):
+        return (top.broadcastable[1], images.broadcastable[1], False, False)
+
+    def infer_shape(self, node, shapes):
+        images, top = shapes[:2]
+        return [(top[1], images[1], node.inputs[2], node.inputs[3])]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        geometry = """
+            g.rows = operand_shape[2]; g.columns = operand_shape[3];
+            g.filter_rows = given_rows; g.filter_columns = given_columns;
+        """
+        shape = "g.filters, g.channels, g.filter_rows, g.filter_columns"
+        return self._code(inputs, outputs[0], sub, geometry, shape, "filter_gradient")
+
+
+def covers(op) -> bool:
+    """Whether the kernels compute the gradient that the abstract convolution Op `op` stands for."""
+    return (
+        op.convdim == 2
+        and tuple(op.filter_dilation) == (1, 1)
+        and op.num_groups == 1
+        and not op.unshared
+        and theano.config.cxx != ""
+    )
