@@ -24,20 +24,20 @@ import numpy as np
 
 import theano_engine
 
-with theano_engine.compat.lasagne_imports():
+with theano_engine.setup.compat.lasagne_imports():
     import lasagne
 
 import theano
 import theano.tensor as T
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
-import theano_engine.precompiled
 import theano_engine.rewrites
+import theano_engine.setup.precompiled
 from theano_engine.ops.batch_norm import batch_normalization_train
 from theano_engine.ops.rounding import round3
 from training_loop.loop import DivergenceError, evaluate, train
 
-theano_engine.precompiled.install()
+theano_engine.setup.precompiled.install()
 
 __all__ = [
     "BatchNormLayer",

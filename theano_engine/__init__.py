@@ -1,10 +1,10 @@
 """What executes Theano's graphs: binary kernels for the CPU and PyTorch for the GPU.
 
-Importing this package prepares the process for Theano (see `theano_engine.compat`), so it has to be
-imported before `theano` is. It knows nothing of Lasagne: its Ops and rewrites
-work on any Theano graph.
+Importing this package prepares the process for Theano (see `theano_engine.setup.compat`), so it has
+to be imported before `theano` is. It knows nothing of Lasagne: its Ops and rewrites work on any
+Theano graph.
 """
 
-from theano_engine import compat
+from theano_engine.setup import compat
 
 compat.prepare()

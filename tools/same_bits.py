@@ -1,12 +1,13 @@
-"""Does every script still train to the same bits? Hashes of metrics and parameters, held to a record.
+"""Does every script still train to the same bits? Metrics and parameters, held to a record.
 
     python tools/same_bits.py                     compare with tests/data/same_bits.json
     python tools/same_bits.py --record            write that file anew
     python tools/same_bits.py --against REVISION  compare with the code of another git revision
 
 The eight training scripts run at narrow width on drawn digits. Sums of floats differ between
-instruction sets and BLAS builds, so that the record holds one entry per processor; where none is held for this machine, `--against` makes one by running the other revision here. Exit
-code 1 where anything differs, each script and file named.
+instruction sets and BLAS builds, so that the record holds one entry per processor; where none is
+held for this machine, `--against` runs the other revision here. Exit code 1 where anything differs,
+each script and file named.
 """
 
 from __future__ import annotations

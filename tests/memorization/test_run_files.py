@@ -305,8 +305,8 @@ def test_scripts_end_in_one_line(short_run, tmp_path):
         before = (run / name).read_bytes()
         (run / name).write_bytes(content)
         files = {path.name: path.read_bytes() for path in run.iterdir()}
-        run = run_command if command[0] == "figures" else run_script
-        check_one_line(run(*command, cwd=tmp_path), f"{run.name}/{name}: ")
+        started = run_command if command[0] == "figures" else run_script
+        check_one_line(started(*command, cwd=tmp_path), f"{run.name}/{name}: ")
         assert {path.name: path.read_bytes() for path in run.iterdir()} == files
         assert not (tmp_path / "harm done").exists()
         (run / name).write_bytes(before)

@@ -79,7 +79,9 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     assert (max(after) / "labels.png").exists()
     other = run_command("sweep", *arguments, "--batch-size", "20", cwd=tmp_path)
     assert other.returncode == 2
-    assert re.fullmatch(r"sweep\.py: error: results/sweep holds a sweep with .*\n", other.stderr)
+    assert re.fullmatch(
+        r"python -m memorization sweep: error: results/sweep holds a sweep with .*\n", other.stderr
+    )
     assert finished(folder) == after
 
 
@@ -120,7 +122,7 @@ def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
         chosen = ("--experiments", EXPERIMENTS[0], "--address", address, "--", *TINY)
         done = run_command("sweep", *chosen, cwd=tmp_path)
     assert done.returncode == 2
-    said = rf"sweep\.py: error: --address {address}: no Ray cluster answers there \(.*\)\n"
+    said = rf"python -m memorization sweep: error: --address {address}: no Ray cluster answers there \(.*\)\n"
     assert re.fullmatch(said, done.stderr)
 
 
@@ -135,4 +137,4 @@ def test_without_ray_the_extra_is_named(tmp_path):
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert re.fullmatch(r"sweep\.py: error: .*Ray.*EXTRAS=sweep\n", done.stderr)
+    assert re.fullmatch(r"python -m memorization sweep: error: .*Ray.*EXTRAS=sweep\n", done.stderr)

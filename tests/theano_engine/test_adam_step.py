@@ -12,7 +12,7 @@ import pytest
 import theano
 import theano.tensor as T
 
-with theano_engine.compat.lasagne_imports():
+with theano_engine.setup.compat.lasagne_imports():
     import lasagne
 
 

@@ -13,12 +13,12 @@ import sys
 
 
 def install_lock() -> None:
-    """Give Theano the lock of `theano_engine.compile_lock`; only before Theano is imported.
+    """Give Theano the lock of `theano_engine.setup.compile_lock`; only before Theano is imported.
 
     Does nothing on systems without file locks of that kind: there Theano's own lock stays.
     """
     if sys.platform != "win32":
-        from theano_engine import compile_lock
+        from theano_engine.setup import compile_lock
 
         sys.modules["theano.gof.compilelock"] = compile_lock
 

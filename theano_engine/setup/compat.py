@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from foundations.errors import UserError
-from theano_engine import blas, compile_cache, memory
+from theano_engine.setup import blas, compile_cache, memory
 
 
 class SetupError(UserError, RuntimeError):
