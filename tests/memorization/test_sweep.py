@@ -15,6 +15,7 @@ from support.project import PROJECT, run_command
 
 from memorization.report.runs import read_run
 
+NAMED = "python -m memorization sweep: error: "
 EXPERIMENTS = ("cifar10_random_labels", "svhn_random_labels")
 GRID = ("--experiments", *EXPERIMENTS, "--seeds", "0", "1", "--corruptions", "0", "1")
 TINY = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60")
@@ -79,9 +80,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     assert (max(after) / "labels.png").exists()
     other = run_command("sweep", *arguments, "--batch-size", "20", cwd=tmp_path)
     assert other.returncode == 2
-    assert re.fullmatch(
-        r"python -m memorization sweep: error: results/sweep holds a sweep with .*\n", other.stderr
-    )
+    assert re.fullmatch(rf"{NAMED}results/sweep holds a sweep with .*\n", other.stderr)
     assert finished(folder) == after
 
 
@@ -122,7 +121,7 @@ def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
         chosen = ("--experiments", EXPERIMENTS[0], "--address", address, "--", *TINY)
         done = run_command("sweep", *chosen, cwd=tmp_path)
     assert done.returncode == 2
-    said = rf"python -m memorization sweep: error: --address {address}: no Ray cluster answers there \(.*\)\n"
+    said = rf"{NAMED}--address {address}: no Ray cluster answers there \(.*\)\n"
     assert re.fullmatch(said, done.stderr)
 
 
@@ -137,4 +136,4 @@ def test_without_ray_the_extra_is_named(tmp_path):
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert re.fullmatch(r"python -m memorization sweep: error: .*Ray.*EXTRAS=sweep\n", done.stderr)
+    assert re.fullmatch(rf"{NAMED}.*Ray.*EXTRAS=sweep\n", done.stderr)
