@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-import theano_engine
+from theano_engine.setup.lasagne_imports import lasagne_imports
 
-with theano_engine.setup.compat.lasagne_imports():
+with lasagne_imports():
     import lasagne
 
 import theano

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import theano_engine.rewrites
+import theano_engine.rewrites  # noqa: F401
+from theano_engine.setup.lasagne_imports import lasagne_imports
 
 # isort: split
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import theano
 import theano.tensor as T
 
-with theano_engine.setup.compat.lasagne_imports():
+with lasagne_imports():
     import lasagne
 
 

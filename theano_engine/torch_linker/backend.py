@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 
-from theano_engine.setup.compat import SetupError
+from theano_engine.setup.errors import SetupError
 
 OLDEST_TORCH = (2, 6)
 
