@@ -12,7 +12,8 @@ import numpy as np
 from foundations import reading
 from foundations.errors import UserError
 from memorization import options
-from memorization.run import folder as run_folder
+from memorization.run.labels import training_images
+from memorization.run.record import RUN_FILE, load_record
 from training_loop import loop as training
 
 BATCH_SIZE = 500
@@ -74,30 +75,30 @@ def load(
         if chosen.params is None
         else chosen.params.parent
     )
-    if not (folder / run_folder.RUN_FILE).exists():
+    if not (folder / RUN_FILE).exists():
         raise UserError(
-            f"{chosen.params}: no {run_folder.RUN_FILE} beside it says what it was trained on; for "
+            f"{chosen.params}: no {RUN_FILE} beside it says what it was trained on; for "
             "files of 2017 give --images and --labels"
         )
-    record = run_folder.load_run(folder)
+    record = load_record(folder)
     params = chosen.params or folder / record["parameters"]
     from memorization import networks
 
     widths = networks.widths_of(read_parameters(params), str(params))
     if widths != record["network"]["widths"]:
         raise UserError(
-            f"{params}: layers of {widths}, but {run_folder.RUN_FILE} beside it tells of "
+            f"{params}: layers of {widths}, but {RUN_FILE} beside it tells of "
             f"{record['network']['widths']}; were these parameters saved by another run?"
         )
-    images, labels = run_folder.training_images(folder, record, chosen.data_dir, chosen.count)
+    images, labels = training_images(folder, record, chosen.data_dir, chosen.count)
     return params, images, labels, {**record["network"], "stochastic": False}
 
 
 def newest_run(results_dir: Path, data_name: str) -> Path:
     """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
     found = []
-    for path in results_dir.glob(f"*/{run_folder.RUN_FILE}"):
-        record = run_folder.load_run(path.parent)
+    for path in results_dir.glob(f"*/{RUN_FILE}"):
+        record = load_record(path.parent)
         parameters = path.parent / record["parameters"]
         if record["data"]["name"].endswith(data_name) and parameters.exists():
             found.append((parameters.stat().st_mtime_ns, path.parent))

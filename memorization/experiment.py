@@ -7,19 +7,12 @@ epoch) and the parameters under the original's file name.
 
 from __future__ import annotations
 
-import platform
-import shlex
-import shutil
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import metadata
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets.labelled_sets import SETS, LabelledSets
+from datasets.labelled_sets import LabelledSets
 from foundations import files
 from foundations.errors import UserError
 from memorization import stopping
@@ -27,8 +20,9 @@ from memorization.measures import columns as measures
 from memorization.options import Options
 from memorization.run import console
 from memorization.run import folder as run_folder
-from memorization.run import state as checkpoint
 from memorization.run import tensorboard as event_files
+from memorization.run.record import LOADERS, describe_run
+from memorization.run.recorder import Recorder
 from training_loop import loop as training
 
 # Testing needs no gradients, so larger batches fit; they change no result.
@@ -38,9 +32,7 @@ TEST_BATCH_SIZE = 500
 def load_data(name: str, options: Options) -> LabelledSets:
     """The data set `name` ("cifar10", "svhn") or, with --synthetic, drawn digits in its place."""
     return LabelledSets.of(
-        datasets.load_synthetic(name)
-        if options.synthetic
-        else run_folder.LOADERS[name](options.data_dir),
+        datasets.load_synthetic(name) if options.synthetic else LOADERS[name](options.data_dir),
         options.train_size,
     )
 
@@ -59,17 +51,20 @@ def run(
     `parameters` is the original's name for the saved parameters, without its ending. `penalty` and
     `testing` are those of `networks.build_functions`.
     """
+    from memorization import networks
+
     mode = execution_mode(options.device, options.tf32)
     folder = Path(options.results_dir) / options.experiment
-    record = describe_run(options, network, data, parameters)
+    record = describe_run(options, networks.describe(network), data, parameters)
     report = console.Report(data.class_names, options)
     if options.tensorboard:
         event_files.writer_class()
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
-    _look_at(folder, record, options)
+    how = {"resume": options.resume, "overwrite": options.overwrite}
+    run_folder.finished_history(folder, record, **how)
     with files.locked(folder):
-        history = _look_at(folder, record, options)
+        history = run_folder.finished_history(folder, record, **how)
         if history is not None:
             _complete(folder, history, data)
         else:
@@ -106,17 +101,12 @@ def _train(
     )
     if measured:
         state += measured.state
+    recorder = Recorder(folder, record, state)
     if options.resume:
-        files.remove_leftovers(folder)
-        progress = checkpoint.load(folder / checkpoint.STATE_FILE, state)
-        _write_again(folder, record, network, progress)
+        recorder.resume(lambda path: training.save_parameters(path, network))
     else:
-        progress = checkpoint.Progress()
-        with _new_folder(folder) as new:
-            _save_labels(new / run_folder.LABELS_FILE, data)
-            checkpoint.save(new / checkpoint.STATE_FILE, state, progress)
-            files.save_json(new / run_folder.RUN_FILE, record)
-    recorder = _Recorder(folder, state, progress, options)
+        recorder.begin(data)
+    progress = recorder.progress
     # The measured columns have to be there before the line is recorded.
     observers: list[training.Observer] = [measured] if measured else []
     observers += [recorder, report]
@@ -154,7 +144,7 @@ def _train(
         except training.Stopped as stopped:
             raise recorder.interrupted(stopped, stop.signal_number) from None
         except files.WriteError as error:
-            raise UserError(f"{error}; {recorder.what_is_left()}") from error
+            raise recorder.unwritable(error) from error
     if history:
         draw_figures(folder, history, data)
     return history
@@ -197,174 +187,9 @@ def execution_mode(device: str, tf32: bool = False) -> Any:
     return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)
 
 
-def describe_run(
-    options: Options, network: Any, data: LabelledSets, parameters: str
-) -> dict[str, Any]:
-    """What it takes to repeat the run and to rebuild its network, ready for JSON."""
-    from memorization import networks
-
-    packages = ("numpy", "scipy", "h5py", "theano", "lasagne")
-    return {
-        "experiment": options.experiment,
-        "parameters": f"{parameters}.npz",
-        "options": vars(options),
-        "seed": options.seed,
-        "network": networks.describe(network),
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "class_names": data.class_names,
-            "noise": data.noise,
-            **{name: len(getattr(data, name).numbers) for name in SETS},
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in packages},
-        },
-    }
-
-
-# Options in which a resumed run may differ from its record.
-FREE_OPTIONS = (
-    "data_dir",
-    "results_dir",
-    "overwrite",
-    "resume",
-    "save_every",
-    "quiet",
-    "tensorboard",
-)
-
-
-def _look_at(
-    folder: Path, record: dict[str, Any], options: Options
-) -> list[dict[str, float]] | None:
-    """Refuse what must not be overwritten or resumed; the metrics of a run that is complete."""
-    exists = (folder / run_folder.RUN_FILE).exists()
-    if not options.resume:
-        if exists and not options.overwrite:
-            raise UserError(
-                f"{folder} holds a run already; give --resume to go on with it, --overwrite to "
-                "start over, or another --results-dir"
-            )
-        return None
-    if not exists:
-        raise UserError(f"{folder}: no run there to resume; leave out --resume to start one")
-    earlier = run_folder.load_run(folder)
-    checkpoint.same_settings(earlier["options"], record["options"], FREE_OPTIONS)
-    if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
-        raise UserError(f"{folder}: the data set is not the one that this run began with")
-    if not (folder / record["parameters"]).exists():
-        return None
-    state = folder / checkpoint.STATE_FILE
-    rows = (
-        checkpoint.read_progress(state).history
-        if state.exists()
-        # Of a finished run the state may have been deleted: it is large and needed no more.
-        else run_folder.load_metrics(folder / run_folder.METRICS_FILE)
-    )
-    return rows if rows and len(rows) >= options.epochs else None
-
-
 def _complete(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
     """Write what a finished run lacks that was killed after its last save."""
     files.remove_leftovers(folder)
     run_folder.save_metrics(folder / run_folder.METRICS_FILE, history)
     if not (folder / run_folder.LAST_FILE).exists():
         draw_figures(folder, history, data)
-
-
-def _write_again(
-    folder: Path, record: dict[str, Any], network: Any, progress: checkpoint.Progress
-) -> None:
-    """Metrics and, at the end of an epoch, parameters from the state: it wins where they differ."""
-    if progress.history:
-        run_folder.save_metrics(folder / run_folder.METRICS_FILE, progress.history)
-        if not progress.batches:
-            training.save_parameters(str(folder / record["parameters"]), network)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A folder for the block to fill, which then takes the place of `folder`.
-
-    An earlier run there goes only when the new one is whole.
-    """
-    new, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
-    for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        new.mkdir(parents=True)
-        yield new
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _save_labels(path: Path, data: LabelledSets) -> None:
-    arrays = {}
-    for name in SETS:
-        labelled = getattr(data, name)
-        arrays[f"{name}_labels"] = labelled.labels
-        arrays[f"{name}_true_labels"] = labelled.true_labels
-        arrays[f"{name}_corrupted"] = labelled.corrupted
-        arrays[f"{name}_numbers"] = labelled.numbers
-    files.save_arrays(path, **arrays)
-
-
-class _Recorder(training.Observer):
-    """Writes metrics and state after every epoch, and the state of a run that is stopped."""
-
-    def __init__(
-        self, folder: Path, state: list[Any], progress: checkpoint.Progress, options: Options
-    ):
-        self._folder = folder
-        self._state = state
-        self._options = options
-        self._rows = list(progress.history)
-
-    def epoch_ends(self, row, evaluations):
-        self._rows.append(row)
-        run_folder.save_metrics(self._folder / run_folder.METRICS_FILE, self._rows)
-        last = len(self._rows) == self._options.epochs
-        if last or len(self._rows) % self._options.save_every == 0:
-            self._save(checkpoint.Progress(self._rows))
-
-    def interrupted(
-        self, stopped: training.Stopped, signal_number: int | None
-    ) -> stopping.Interrupted:
-        """Save where `stopped` left the run; the exception that tells the user how to go on."""
-        try:
-            self._save(checkpoint.Progress(self._rows, stopped.batches, stopped.loss_sum))
-        except files.WriteError as error:
-            raise UserError(f"{error}; {self.what_is_left()}") from error
-        return stopping.Interrupted(
-            f"stopped after {len(self._rows)} epochs and {stopped.batches} batches; nothing is "
-            f"lost, go on with: {_resuming_command()}",
-            signal_number or signal.SIGINT,
-        )
-
-    def what_is_left(self) -> str:
-        """What a run that can no longer write has saved, and how to go on from there."""
-        state = self._folder / checkpoint.STATE_FILE
-        if not state.exists():
-            return f"nothing of the run is left in {self._folder}: start it again"
-        epochs = len(checkpoint.read_progress(state).history)
-        return (
-            f"what was saved after {epochs} epochs is whole: when there is room, go on with: "
-            f"{_resuming_command()}"
-        )
-
-    def _save(self, progress: checkpoint.Progress) -> None:
-        checkpoint.save(self._folder / checkpoint.STATE_FILE, self._state, progress)
-
-
-def _resuming_command() -> str:
-    words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
-    return f"python {shlex.join([*words, '--resume'])}"

@@ -34,7 +34,8 @@ from foundations.errors import UserError
 from memorization import options
 from memorization.report import report
 from memorization.report.runs import read_run
-from memorization.run import folder as run_folder
+from memorization.run.folder import LAST_FILE
+from memorization.run.record import RUN_FILE
 
 PROJECT = Path(__file__).resolve().parent.parent
 SWEEP_FILE = "sweep.json"
@@ -56,14 +57,14 @@ class Cell:
     def finished(self) -> bool:
         """Whether the run has done all of its epochs, and drawn its figures."""
         try:
-            drawn = (self.folder / run_folder.LAST_FILE).exists()
+            drawn = (self.folder / LAST_FILE).exists()
             return drawn and read_run(self.folder).finished
         except UserError:
             return False
 
     def continuation(self) -> list[str]:
         """What the script needs to be told about a run that was begun before."""
-        return ["--resume"] if (self.folder / run_folder.RUN_FILE).exists() else []
+        return ["--resume"] if (self.folder / RUN_FILE).exists() else []
 
     def run(self) -> str | None:
         """Run the script in this process; the line of what the user must put right, or None."""

@@ -22,7 +22,9 @@ from datasets.labelled_sets import LabelledSets
 from foundations import reading
 from memorization import options
 from memorization.report import style as plotting
-from memorization.run import folder as run_folder
+from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
+from memorization.run.labels import labelled_sets_of
+from memorization.run.record import load_record
 
 HISTORY_FILE = "image_history.npz"
 SHEET_COLUMNS, SHEET_ROWS = 8, 5
@@ -162,7 +164,7 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
             f"{folder.name}: {changed.sum():,} of {len(changed):,} training labels "
             "are not the true ones (framed)"
         )
-        return plotting.save(figure, folder / run_folder.LAST_FILE, ("png",))
+        return plotting.save(figure, folder / LAST_FILE, ("png",))
 
 
 def _displayable(image: np.ndarray) -> np.ndarray:
@@ -243,10 +245,10 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
     chosen = parser.parse_args(argv)
     written = []
     for folder in chosen.runs:
-        record = run_folder.load_run(folder)
-        rows = run_folder.load_metrics(folder / run_folder.METRICS_FILE)
+        record = load_record(folder)
+        rows = load_metrics(folder / METRICS_FILE)
         drawn = draw_run(folder, rows, class_names_of(record))
-        drawn += draw_labels(folder, run_folder.labelled_sets_of(folder, record, chosen.data_dir))
+        drawn += draw_labels(folder, labelled_sets_of(folder, record, chosen.data_dir))
         print("\n".join(map(str, drawn)))
         written += drawn
     return written

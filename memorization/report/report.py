@@ -28,7 +28,7 @@ from memorization import options
 from memorization.report import comparison
 from memorization.report import page as report_page
 from memorization.report.runs import Group, MeasuredRun, grouped, read_run, varying_settings
-from memorization.run import folder as run_folder
+from memorization.run.record import RUN_FILE
 
 NEVER = "never"
 PAGE = "report.html"
@@ -53,10 +53,10 @@ def find_runs(places: Sequence[Path], output: Path) -> tuple[list[Path], list[st
     for place in places:
         if place.resolve() == output.resolve() or (place / PAGE).exists():
             continue
-        if (place / run_folder.RUN_FILE).exists():
+        if (place / RUN_FILE).exists():
             runs = [place]
         else:
-            runs = sorted(path.parent for path in place.rglob(run_folder.RUN_FILE))
+            runs = sorted(path.parent for path in place.rglob(RUN_FILE))
         if not runs:
             kind = "no run there" if place.is_dir() else "no such folder"
             complaints.append(f"{place}: {kind}; left out")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from foundations.errors import UserError
-from memorization.run import folder as run_folder
+from memorization.run.folder import METRICS_FILE, load_metrics
+from memorization.run.record import RUN_FILE, load_record
 
 # Options that say where a run is kept, not what it measures.
 _NO_SETTINGS = {"experiment", "seed", "corruption", "data_dir", "results_dir"}
@@ -104,9 +105,9 @@ class Group:
 
 def read_run(folder: Path) -> MeasuredRun:
     """The run in `folder`; UserError where its record or its metrics cannot be read."""
-    record = run_folder.load_run(folder)
-    rows = run_folder.load_metrics(folder / run_folder.METRICS_FILE)
-    path = folder / run_folder.RUN_FILE
+    record = load_record(folder)
+    rows = load_metrics(folder / METRICS_FILE)
+    path = folder / RUN_FILE
     try:
         run = MeasuredRun(folder, record, rows)
         known = (run.options["epochs"], run.seed, run.options["corruption"])

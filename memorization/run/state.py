@@ -88,18 +88,3 @@ def _progress(stored: Any) -> Progress:
     if progress.batches < 0 or not math.isfinite(progress.loss_sum):
         raise ValueError(f"{progress.batches} batches, losses that sum to {progress.loss_sum}")
     return progress
-
-
-def same_settings(recorded: dict[str, Any], chosen: dict[str, Any], free: Sequence[str]) -> None:
-    """Raise UserError, naming the option, where a resumed run's options contradict its record.
-
-    `free` options change no result and may differ.
-    """
-    for name, value in chosen.items():
-        if name not in free and recorded.get(name) != value:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(
-                f"{flag} {value} contradicts the run to be resumed, which has {flag} "
-                f"{reading.first_line(recorded.get(name))}; leave it as it was, or start over with "
-                "--overwrite"
-            )

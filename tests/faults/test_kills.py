@@ -18,9 +18,10 @@ KILLS = int(os.environ.get("KILLS", "30"))
 def test_a_run_killed_again_and_again(tmp_path):
     # One thread, since threads of OpenMP would not survive the forks.
     done = run_script(
-        PROJECT / "tests" / "killed_run.py",
+        PROJECT / "tests" / "support" / "killed_run.py",
         *(tmp_path, KILLS, SEED),
         cwd=tmp_path,
+        PYTHONPATH=f"{PROJECT}{os.pathsep}{PROJECT / 'tests'}",
         OMP_NUM_THREADS="1",
         OPENBLAS_NUM_THREADS="1",
     )

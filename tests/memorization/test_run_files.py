@@ -23,6 +23,8 @@ from memorization import evaluation, sweep
 from memorization.report import figures
 from memorization.run import folder as run_folder
 from memorization.run import state as checkpoint
+from memorization.run.labels import load_labels
+from memorization.run.record import load_record
 
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
@@ -31,10 +33,10 @@ ARGUMENTS += ("--corruption", "0.5")
 POOL = 10_000
 READERS = {
     "state.npz": checkpoint.read_progress,
-    "labels.npz": lambda path: run_folder.load_labels(path.parent, POOL),
+    "labels.npz": lambda path: load_labels(path.parent, POOL),
     "model_parameters.npz": evaluation.read_parameters,
     "image_history.npz": lambda path: figures._read_history(path),
-    "run.json": lambda path: run_folder.load_run(path.parent),
+    "run.json": lambda path: load_record(path.parent),
     "metrics.csv": run_folder.load_metrics,
     "sweep.json": sweep.recorded_options,
 }
@@ -218,7 +220,7 @@ def test_an_archive_that_claims_more_than_the_memory_holds(whole, tmp_path):
         entry = content.find(b"PK\x01\x02", entry + 1)
     (tmp_path / "labels.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"labels\.npz: .*claims to hold [\d,]{14} bytes"):
-        run_folder.load_labels(tmp_path, POOL)
+        load_labels(tmp_path, POOL)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""`labels.npz`: which images the three sets of a run are, and the labels they were given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import datasets
+from datasets.labelled_sets import SETS, LabelledSet, LabelledSets
+from foundations import files, reading
+from foundations.errors import UserError
+from memorization.run.record import LOADERS, N_CLASSES
+
+LABELS_FILE = "labels.npz"
+
+
+def save_labels(folder: Path, data: LabelledSets) -> None:
+    """Write the numbers and labels of `data` as those of the run in `folder`."""
+    arrays = {}
+    for name in SETS:
+        labelled = getattr(data, name)
+        arrays[f"{name}_labels"] = labelled.labels
+        arrays[f"{name}_true_labels"] = labelled.true_labels
+        arrays[f"{name}_corrupted"] = labelled.corrupted
+        arrays[f"{name}_numbers"] = labelled.numbers
+    files.save_arrays(folder / LABELS_FILE, **arrays)
+
+
+def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
+    """The arrays of the run's labels file: numbers below `images`, and labels of theirs.
+
+    Raises UserError where the file cannot be read or holds anything else.
+    """
+    path = folder / LABELS_FILE
+    with reading.opened_arrays(path, "no readable labels") as stored:
+        arrays = dict(stored)
+        for name in SETS:
+            numbers = arrays[f"{name}_numbers"]
+            reading.check_vector(f"{name}_numbers", numbers, "iu", 0, images - 1)
+            for kind in ("labels", "true_labels", "corrupted"):
+                array = arrays[f"{name}_{kind}"]
+                of_dtype, most = ("b", 1) if kind == "corrupted" else ("iu", N_CLASSES - 1)
+                reading.check_vector(f"{name}_{kind}", array, of_dtype, 0, most)
+                if len(array) != len(numbers):
+                    raise ValueError(f"{len(array)} {name}_{kind} for {len(numbers)} images")
+    return arrays
+
+
+def labelled_sets_of(
+    folder: Path, record: dict[str, Any], data_dir: str | None = None
+) -> LabelledSets:
+    """The data as the run in `folder` had them: noise for images, labels that it was given.
+
+    `data_dir` replaces the one that the run was given. Raises UserError where the data set is not
+    the run's.
+    """
+    settings = record["options"]
+    name = record["data"]["name"]
+    if settings["synthetic"]:
+        data = LabelledSets.of(datasets.load_synthetic(name.rpartition("-")[2]))
+    else:
+        data = LabelledSets.of(LOADERS[name.rpartition("-")[2]](data_dir or settings["data_dir"]))
+    if data.fingerprint != record["data"]["fingerprint"]:
+        raise UserError(
+            f"{folder}: the data set {name} is not the one that this run trained on; "
+            "--data-dir names another folder"
+        )
+    arrays = load_labels(folder, len(data.images))
+    sets: dict[str, Any] = {
+        name: LabelledSet(
+            numbers=arrays[f"{name}_numbers"],
+            labels=arrays[f"{name}_labels"],
+            true_labels=arrays[f"{name}_true_labels"],
+            corrupted=arrays[f"{name}_corrupted"],
+        )
+        for name in SETS
+    }
+    data = replace(data, **sets)
+    return data.with_noise_images(*record["data"]["noise"]) if record["data"]["noise"] else data
+
+
+def training_images(
+    folder: Path, record: dict[str, Any], data_dir: str | None, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` training images (n, 3, 32, 32) of a run and the labels it trained on.
+
+    Raises what `labelled_sets_of` raises.
+    """
+    data = labelled_sets_of(folder, record, data_dir)
+    return data.images[data.train.numbers[:count]], data.train.labels[:count]

@@ -1,0 +1,126 @@
+"""`run.json`, the record of a run: what it takes to repeat it and to rebuild its network."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.labelled_sets import SETS, LabelledSets
+from foundations import files, reading
+from foundations.errors import UserError
+from memorization.options import Options
+
+RUN_FILE = "run.json"
+
+N_CLASSES = 10
+ACTIVATIONS = ("tanh", "sigmoid")
+LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
+PACKAGES = ("numpy", "scipy", "h5py", "theano", "lasagne")
+
+# Options in which a resumed run may differ from its record.
+FREE_OPTIONS = (
+    "data_dir",
+    "results_dir",
+    "overwrite",
+    "resume",
+    "save_every",
+    "quiet",
+    "tensorboard",
+)
+
+
+def describe_run(
+    options: Options, network: Mapping[str, Any], data: LabelledSets, parameters: str
+) -> dict[str, Any]:
+    """The record of a run that is about to begin, ready for JSON.
+
+    `network` holds the arguments that build the network, `parameters` is the name of the saved
+    parameters without its ending.
+    """
+    return {
+        "experiment": options.experiment,
+        "parameters": f"{parameters}.npz",
+        "options": vars(options),
+        "seed": options.seed,
+        "network": dict(network),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "class_names": data.class_names,
+            "noise": data.noise,
+            **{name: len(getattr(data, name).numbers) for name in SETS},
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{package: metadata.version(package) for package in PACKAGES},
+        },
+    }
+
+
+def save_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `record` as that of the run in `folder`."""
+    files.save_json(folder / RUN_FILE, record)
+
+
+def load_record(folder: Path) -> dict[str, Any]:
+    """The record of the run in `folder`; UserError where there is none or it cannot be read."""
+    path = folder / RUN_FILE
+    with reading.told_in_a_line(path, "no readable record of a run"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _check(record)
+    return record
+
+
+def _check(record: Any) -> None:
+    parts = {"experiment": str, "parameters": str, "options": dict, "network": dict, "data": dict}
+    reading.check_fields(record, parts)
+    options, network, data = record["options"], record["network"], record["data"]
+    reading.check_fields(options, {"synthetic": bool, "data_dir": (str, type(None))})
+    network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
+    reading.check_fields(network, network_parts)
+    if not all(type(width) is int and width > 0 for width in network["widths"]):
+        raise ValueError(f"widths are {reading.first_line(network['widths'])}")
+    if network["activation"] not in ACTIVATIONS:
+        raise ValueError(f"activation is {reading.first_line(network['activation'])}")
+    if not all(type(p) in (int, float) and 0 <= p < 1 for p in network["dropout"]):
+        raise ValueError(f"dropout is {reading.first_line(network['dropout'])}")
+    reading.check_fields(
+        data, {"name": str, "fingerprint": str, "noise": (list, type(None)), "class_names": list}
+    )
+    if data["name"].removeprefix("synthetic-") not in LOADERS:
+        raise ValueError(f"the data set's name is {reading.first_line(data['name'])}")
+    if data["noise"] is not None:
+        seed, variance = data["noise"]
+        reading.check_fields(
+            {"seed": seed, "variance": variance}, {"seed": int, "variance": (int, float)}
+        )
+        if not (0 <= seed < 2**32 and 0 <= variance < float("inf")):
+            raise ValueError(f"noise is {reading.first_line(data['noise'])}")
+    if len(data["class_names"]) != N_CLASSES:
+        raise ValueError(f"{len(data['class_names'])} names of classes")
+    # It is looked for in the run's folder, and nowhere else.
+    if Path(record["parameters"]).name != record["parameters"]:
+        raise ValueError(f"parameters is {reading.first_line(record['parameters'])}")
+
+
+def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Raise UserError, naming what it is, where `record` contradicts `earlier`, that of `folder`.
+
+    Only options that change no result may differ, and the data have to be the same.
+    """
+    recorded = earlier["options"]
+    for name, value in record["options"].items():
+        if name not in FREE_OPTIONS and recorded.get(name) != value:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(
+                f"{flag} {value} contradicts the run to be resumed, which has {flag} "
+                f"{reading.first_line(recorded.get(name))}; leave it as it was, or start over with "
+                "--overwrite"
+            )
+    if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
+        raise UserError(f"{folder}: the data set is not the one that this run began with")
