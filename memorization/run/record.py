@@ -17,6 +17,14 @@ from memorization.options import Options
 
 RUN_FILE = "run.json"
 
+# Of the run folder as a whole. A run goes on only in the format that it began in; all are read by
+# figures, report and evaluation. What has changed since each earlier one:
+FORMAT = 2
+EARLIER_FORMATS = {
+    1: "labels, noise and batches were drawn from other random streams, and its state was saved "
+    "under numbers",
+}
+
 N_CLASSES = 10
 ACTIVATIONS = ("tanh", "sigmoid")
 LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
@@ -43,6 +51,7 @@ def describe_run(
     parameters without its ending.
     """
     return {
+        "format": FORMAT,
         "experiment": options.experiment,
         "parameters": f"{parameters}.npz",
         "options": vars(options),
@@ -79,6 +88,11 @@ def load_record(folder: Path) -> dict[str, Any]:
 def _check(record: Any) -> None:
     parts = {"experiment": str, "parameters": str, "options": dict, "network": dict, "data": dict}
     reading.check_fields(record, parts)
+    reading.check_fields({"format": format_of(record)}, {"format": int})
+    if not 1 <= format_of(record) <= FORMAT:
+        raise ValueError(
+            f"format {reading.first_line(format_of(record))}; this suite reads those up to {FORMAT}"
+        )
     options, network, data = record["options"], record["network"], record["data"]
     reading.check_fields(options, {"synthetic": bool, "data_dir": (str, type(None))})
     network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
@@ -108,11 +122,22 @@ def _check(record: Any) -> None:
         raise ValueError(f"parameters is {reading.first_line(record['parameters'])}")
 
 
+def format_of(record: Mapping[str, Any]) -> int:
+    """The format of the run folder whose record this is; the first did not say."""
+    return record.get("format", 1)
+
+
 def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Raise UserError, naming what it is, where `record` contradicts `earlier`, that of `folder`.
 
     Only options that change no result may differ, and the data have to be the same.
     """
+    if format_of(earlier) != FORMAT:
+        raise UserError(
+            f"{folder}: a run of an earlier version of this suite, which cannot go on in this one "
+            f"({EARLIER_FORMATS[format_of(earlier)]}); figures, report and evaluation still read "
+            "it; give another --results-dir, or start over with --overwrite"
+        )
     recorded = earlier["options"]
     for name, value in record["options"].items():
         if name not in FREE_OPTIONS and recorded.get(name) != value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import random
@@ -13,8 +14,11 @@ import termios
 
 import numpy as np
 import pytest
-from support.project import check_one_line, run_script
+from support.project import check_one_line, run_command, run_script
 from support.runs import ARGUMENTS, SCRIPT, SEED, assert_same_run, finished_epochs, start, until
+
+from foundations.errors import UserError
+from memorization.run.record import load_record
 
 
 def test_sigkill_at_random_moments(undisturbed, tmp_path):
@@ -125,6 +129,31 @@ def test_contradicting_options_are_refused_by_name(undisturbed):
     assert sorted((p.name, p.stat().st_mtime_ns) for p in undisturbed.iterdir()) == before
 
 
+@pytest.mark.parametrize("format_number", [None, 1])
+def test_a_run_of_an_earlier_format_is_read_but_not_resumed(undisturbed, tmp_path, format_number):
+    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT)
+    record = json.loads((run / "run.json").read_text())
+    del record["format"]
+    if format_number is not None:
+        record["format"] = format_number
+    (run / "run.json").write_text(json.dumps(record))
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    resumed = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    check_one_line(resumed, run.relative_to(tmp_path), "earlier version", "random streams")
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    for command in ("report", "figures"):
+        done = run_command(command, "results" if command == "report" else str(run), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("format_number", [0, 3, "2", True, None, 2.0])
+def test_a_run_of_an_unknown_format_is_refused(undisturbed, tmp_path, format_number):
+    record = json.loads((undisturbed / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**record, "format": format_number}))
+    with pytest.raises(UserError, match=r"run\.json: .*format"):
+        load_record(tmp_path)
+
+
 def test_resuming_nothing(tmp_path):
     check_one_line(run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path), "resume")
     both = run_script(f"{SCRIPT}.py", "--resume", "--overwrite", cwd=tmp_path)
@@ -133,7 +162,6 @@ def test_resuming_nothing(tmp_path):
 
 
 def test_a_damaged_state_is_refused(undisturbed, tmp_path):
-    from foundations.errors import UserError
     from memorization.run import state as checkpoint
 
     state = (undisturbed / "state.npz").read_bytes()
