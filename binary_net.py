@@ -33,9 +33,14 @@ from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 import theano_engine.rewrites
 import theano_engine.setup.precompiled
+from foundations import files
 from theano_engine.ops.batch_norm import batch_normalization_train
 from theano_engine.ops.rounding import round3
-from training_loop.loop import DivergenceError, evaluate, train
+from training_loop import loop
+from training_loop.evaluation import Examples, evaluate
+from training_loop.loop import DivergenceError
+from training_loop.observers import Observer
+from training_loop.progress import Progress
 
 theano_engine.setup.precompiled.install()
 
@@ -361,3 +366,53 @@ def clipping_scaling(updates, network):
             step = layer.W_LR_scale * (updates[W] - W)
             updates[W] = T.clip(W + step, -layer.H, layer.H)
     return updates
+
+
+def train(
+    train_fn,
+    val_fn,
+    model,
+    batch_size,
+    LR_start,
+    LR_decay,
+    num_epochs,
+    X_train,
+    y_train,
+    X_val,
+    y_val,
+    X_test,
+    y_test,
+    save_path=None,
+    shuffle_parts=1,
+):
+    """Train `model` and test it on all three sets after every epoch; returns the rows of metrics.
+
+    train_fn(X_batch, y_batch, learning_rate) updates the parameters and returns the batch's mean
+    loss; val_fn(X_batch, y_batch) returns each image's loss and predicted class. The X are arrays
+    indexed along their first axis; the y are labels (n,) or one-hot targets (n, classes). The
+    learning rate of epoch e, counted from 0, is `LR_start * LR_decay ** e`. `save_path` receives
+    the parameters after every epoch, as `arr_0`, `arr_1` ... in `get_all_params` order. With
+    `shuffle_parts` > 1 images stay within their part of the training set when they are shuffled.
+
+    Raises DivergenceError at the first batch whose loss is not finite.
+    """
+    return loop.train(
+        loop.Functions(train_fn, val_fn),
+        {
+            "training": Examples(X_train, y_train),
+            "validation": Examples(X_val, y_val),
+            "test": Examples(X_test, y_test),
+        },
+        loop.Schedule(num_epochs, batch_size, LR_start, LR_decay, shuffle_parts=shuffle_parts),
+        Progress(),
+        [] if save_path is None else [_SavedParameters(model, save_path)],
+    )
+
+
+class _SavedParameters(Observer):
+    def __init__(self, model, path):
+        self._model = model
+        self._path = path
+
+    def epoch_ends(self, row, evaluations):
+        files.save_arrays(self._path, *lasagne.layers.get_all_param_values(self._model))

@@ -84,26 +84,3 @@ def check_fields(value: Any, kinds: Mapping[str, type | tuple[type, ...]]) -> No
             isinstance(value[name], bool) and kind is not bool
         ):
             raise ValueError(f"{name} is {first_line(repr(value[name]))}")
-
-
-def check_metrics(rows: Any) -> None:
-    """Raise ValueError unless `rows` are lines of metrics of the epochs 1, 2 and so on."""
-    names = ("training", "validation", "test")
-    needed = ["learning_rate", "train_step_loss", "best_validation_error"]
-    needed += [f"{name}_{what}" for name in names for what in ("error", "loss")]
-    kinds: dict[str, Any] = {"epoch": int, "best_epoch": int}
-    kinds.update(dict.fromkeys(needed, (int, float)))
-    if not isinstance(rows, list):
-        raise ValueError(f"a {type(rows).__name__} where lines of metrics should be")
-    for epoch, row in enumerate(rows, start=1):
-        check_fields(row, {name: (int, float) for name in row} if isinstance(row, dict) else {})
-        check_fields(row, kinds)
-        if row["epoch"] != epoch:
-            raise ValueError(f"epoch {row['epoch']} in the place of {epoch}")
-        if row.keys() != rows[0].keys():
-            raise ValueError(f"other columns in epoch {epoch} than in the first")
-        for name, value in row.items():
-            share = name.endswith("_error") or "_error_class_" in name
-            # A class without an image has no error: NaN, which no comparison finds too large.
-            if abs(value) == float("inf") or (share and (value < 0 or value > 1)):
-                raise ValueError(f"{name} is {value} in epoch {epoch}")

@@ -14,7 +14,8 @@ from foundations.errors import UserError
 from memorization import options
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
-from training_loop import loop as training
+from training_loop.evaluation import Evaluation, class_numbers
+from training_loop.evaluation import evaluate as evaluate_in_batches
 
 BATCH_SIZE = 500
 
@@ -129,7 +130,7 @@ def read_parameters(path: Path) -> list[np.ndarray]:
 
 def _load_files_of_2017(chosen):
     images = _read_array(chosen.images, "--images")
-    labels = training.class_numbers(_read_array(chosen.labels, "--labels"))
+    labels = class_numbers(_read_array(chosen.labels, "--labels"))
     if images.shape[1:] == (3072,):
         images = images.reshape(-1, 3, 32, 32)
     if images.shape[1:] != (3, 32, 32) or not np.issubdtype(images.dtype, np.floating):
@@ -160,6 +161,6 @@ def _read_array(path: Path, option: str) -> np.ndarray:
     return array
 
 
-def evaluate(test: Callable, labels: np.ndarray) -> training.Evaluation:
+def evaluate(test: Callable, labels: np.ndarray) -> Evaluation:
     """One pass of the test function over image numbers 0, 1, ... and their labels."""
-    return training.evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
+    return evaluate_in_batches(test, np.arange(len(labels)), labels, BATCH_SIZE)

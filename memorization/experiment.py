@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets.labelled_sets import LabelledSets
+from datasets.labelled_sets import SETS, LabelledSets
 from foundations import files
 from foundations.errors import UserError
 from memorization import stopping
@@ -23,7 +23,9 @@ from memorization.run import folder as run_folder
 from memorization.run import tensorboard as event_files
 from memorization.run.record import LOADERS, describe_run
 from memorization.run.recorder import Recorder
-from training_loop import loop as training
+from training_loop import loop, metrics
+from training_loop.evaluation import Examples
+from training_loop.observers import Observer
 
 # Testing needs no gradients, so larger batches fit; they change no result.
 TEST_BATCH_SIZE = 500
@@ -101,15 +103,15 @@ def _train(
     )
     if measured:
         state += measured.state
-    recorder = Recorder(folder, record, state)
+    recorder = Recorder(folder, record, state, lambda path: networks.save_parameters(path, network))
     if options.resume:
-        recorder.resume(lambda path: training.save_parameters(path, network))
+        recorder.resume()
     else:
         recorder.begin(data)
     progress = recorder.progress
-    # The measured columns have to be there before the line is recorded.
-    observers: list[training.Observer] = [measured] if measured else []
-    observers += [recorder, report]
+    observers: list[Observer] = [recorder, report]
+    if measured:
+        observers.append(measured)
     with ExitStack() as during:
         if options.tensorboard:
             done = len(progress.history)
@@ -117,37 +119,36 @@ def _train(
         during.enter_context(report.running(progress.history))
         stop = during.enter_context(stopping.StopRequest())
         try:
-            history = training.train(
-                functions.train,
-                functions.test,
-                network,
-                options.batch_size,
-                options.lr_start,
-                options.lr_decay,
-                options.epochs,
-                data.train.numbers,
-                data.train.labels,
-                data.valid.numbers,
-                data.valid.labels,
-                data.test.numbers,
-                data.test.labels,
-                save_path=str(folder / record["parameters"]),
-                test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
-                drop_last=options.as_in_2017,
-                seed=options.seed,
-                history=progress.history,
-                batches_done=progress.batches,
-                loss_sum=progress.loss_sum,
-                stop=stop,
-                observer=training.Observers(*observers),
+            history = loop.train(
+                functions, _examples(data), schedule(options), progress, observers, stop
             )
-        except training.Stopped as stopped:
-            raise recorder.interrupted(stopped, stop.signal_number) from None
+        except loop.Stopped:
+            raise recorder.interrupted(stop.signal_number) from None
         except files.WriteError as error:
             raise recorder.unwritable(error) from error
     if history:
         draw_figures(folder, history, data)
     return history
+
+
+def schedule(options: Options) -> loop.Schedule:
+    """What `options` say of the course of training."""
+    return loop.Schedule(
+        options.epochs,
+        options.batch_size,
+        options.lr_start,
+        options.lr_decay,
+        options.seed,
+        test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
+        drop_last=options.as_in_2017,
+    )
+
+
+def _examples(data: LabelledSets) -> dict[str, Examples]:
+    """The sets as the loop wants them; their inputs are image numbers."""
+    names = zip(metrics.SETS, SETS)
+    sets = {name: getattr(data, stored) for name, stored in names}
+    return {name: Examples(labelled.numbers, labelled.labels) for name, labelled in sets.items()}
 
 
 def _measures(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import binary_net
@@ -17,6 +17,9 @@ import numpy as np
 import theano
 import theano.tensor as T
 from lasagne import layers
+
+from foundations import files
+from training_loop.loop import Functions
 
 N_CLASSES = 10
 IMAGE_SHAPE = (3, 32, 32)
@@ -139,18 +142,6 @@ def to_unit_range(images):
     return T.cast(images, "float32") * np.float32(2.0 / 255) - np.float32(1)
 
 
-@dataclass(frozen=True)
-class Functions:
-    """A network's compiled functions over one pool of images.
-
-    train(image_numbers, labels, learning_rate): one step of Adam; the batch's mean loss.
-    test(image_numbers, labels): each image's loss (n,) float32 and predicted class (n,) int64.
-    """
-
-    train: Any
-    test: Any
-
-
 def state_variables(*functions: Any) -> list[Any]:
     """The shared variables that compiled functions read, but for the pool of images.
 
@@ -180,8 +171,8 @@ def build_functions(
 ) -> Functions:
     """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
 
-    The pool is uint8, scaled batch by batch, or float32 as it is; both functions take image numbers
-    into it. `penalty`, a scalar expression, is added to the training loss. `testing` holds the
+    Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
+    as it is. `penalty`, a scalar expression, is added to the training loss. `testing` holds the
     keywords of `get_output` when testing.
     """
     pool = shared_pool(images)
@@ -237,6 +228,11 @@ def adam_updates(loss, network: layers.Layer, learning_rate) -> OrderedDict:
     others = layers.get_all_params(network, trainable=True, binary=False)
     updates.update(lasagne.updates.adam(loss, others, learning_rate=learning_rate))
     return updates
+
+
+def save_parameters(path: str | os.PathLike, network: layers.Layer) -> None:
+    """All parameters of `network` in the original's `.npz` format, `get_all_params` order."""
+    files.save_arrays(path, *layers.get_all_param_values(network))
 
 
 def set_parameters(network: layers.Layer, arrays: Sequence[np.ndarray], source: str) -> None:

@@ -46,7 +46,7 @@ def test_engine_knows_neither_lasagne_nor_anything_above():
 
 
 def test_binary_net_stands_on_the_engine_alone():
-    allowed = {"theano_engine", "training_loop"}
+    allowed = {"theano_engine", "training_loop", "foundations"}
     assert imported_names(PROJECT / "binary_net.py") & OWN == allowed
     assert imports_of("training_loop") & OWN <= {"training_loop", "foundations"}
 

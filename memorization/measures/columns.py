@@ -15,7 +15,9 @@ import numpy as np
 import datasets
 from datasets.labelled_sets import LabelledSet, LabelledSets
 from foundations import files
-from training_loop import loop as training
+from training_loop import metrics
+from training_loop.evaluation import Evaluation, batches, share
+from training_loop.observers import Observer
 
 HISTORY_FILE = "image_history.npz"
 
@@ -49,7 +51,7 @@ class HeldArray:
         self._value = value
 
 
-def corruption_measures(evaluation: training.Evaluation, labelled: LabelledSet) -> dict[str, float]:
+def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[str, float]:
     """Errors on the wrongly and on the rightly labelled images, and what the former pass for.
 
     `evaluation` is that of the first images of `labelled`. An image counts as corrupted where its
@@ -60,10 +62,10 @@ def corruption_measures(evaluation: training.Evaluation, labelled: LabelledSet) 
     corrupted = given != true
     predictions = evaluation.predictions
     return {
-        "training_error_corrupted": training.share(predictions != given, corrupted),
-        "training_error_clean": training.share(predictions != given, ~corrupted),
-        "corrupted_as_given": training.share(predictions == given, corrupted),
-        "corrupted_as_true": training.share(predictions == true, corrupted),
+        "training_error_corrupted": share(predictions != given, corrupted),
+        "training_error_clean": share(predictions != given, ~corrupted),
+        "corrupted_as_given": share(predictions == given, corrupted),
+        "corrupted_as_true": share(predictions == true, corrupted),
     }
 
 
@@ -89,8 +91,8 @@ class ImageHistory:
         first[:k][right & (first[:k] == 0)] = epoch
         was_right[:k] = right
         return {
-            "training_ever_learnt": training.share(first[:k] > 0),
-            "training_forgotten": training.share(lost),
+            "training_ever_learnt": share(first[:k] > 0),
+            "training_forgotten": share(lost),
         }
 
     def save(self, path: Path) -> None:
@@ -123,7 +125,8 @@ class SignFlips:
         for since, earlier in (("last", self._before), ("start", self._start)):
             for number, held in enumerate(earlier):
                 flips = np.unpackbits(held.get_value(borrow=True) ^ signs[number]).sum()
-                columns[f"sign_flips_{since}_layer_{number + 1}"] = float(flips / sizes[number])
+                name = metrics.of_layer(f"sign_flips_{since}", number + 1)
+                columns[name] = float(flips / sizes[number])
         for held, current in zip(self._before, signs):
             held.set_value(current)
         return columns
@@ -142,10 +145,10 @@ def saturation(
     activations each layer has per image.
     """
     counts = np.zeros(len(sizes), np.int64)
-    for chosen in training.batches(np.arange(len(images)), BATCH_SIZE):
+    for chosen in batches(np.arange(len(images)), BATCH_SIZE):
         counts += np.array([int(count) for count in count_saturated(images[chosen])])
     return {
-        f"saturated_layer_{number}": float(count / (len(images) * size))
+        metrics.of_layer("saturated", number): float(count / (len(images) * size))
         for number, (count, size) in enumerate(zip(counts, sizes), start=1)
     }
 
@@ -162,7 +165,7 @@ def find_critical(
     """
     state = datasets.random_state(seed)
     critical, points = np.zeros(len(images), bool), images.copy()
-    for chosen in training.batches(np.arange(len(images)), BATCH_SIZE):
+    for chosen in batches(np.arange(len(images)), BATCH_SIZE):
         critical[chosen], points[chosen] = _find_critical(
             step_to_another_class, images[chosen], state, np.float32(radius)
         )
@@ -183,11 +186,10 @@ def _find_critical(step_to_another_class, images, state, radius):
     return critical, points
 
 
-class Measures(training.Observer):
-    """Adds the measured columns to every epoch's line of metrics; keeps the images' history.
+class Measures(Observer):
+    """Measures the columns of --measure after every epoch; keeps the images' history.
 
-    `state` is to be saved and restored with the run's. Has to be told of an epoch's end before
-    whatever records it.
+    `state` is to be saved and restored with the run's.
     """
 
     def __init__(
@@ -208,24 +210,28 @@ class Measures(training.Observer):
             "test": self._drawn(data.test, CRITICAL_IMAGES),
         }
 
-    def epoch_ends(self, row, evaluations):
+    def measure(self, epoch, evaluations):
         training_pass = evaluations["training"]
+        columns = {}
         if 0 < self._corruption < 1:
-            row.update(corruption_measures(training_pass, self._data.train))
+            columns.update(corruption_measures(training_pass, self._data.train))
         right = training_pass.predictions == training_pass.labels
-        row.update(self._history.update(row["epoch"], right))
-        row.update(self._flips.update())
+        columns.update(self._history.update(epoch, right))
+        columns.update(self._flips.update())
         images = self._images(self._saturation_images)
-        row.update(saturation(self.functions.count_saturated, images, self.functions.activations))
+        columns.update(
+            saturation(self.functions.count_saturated, images, self.functions.activations)
+        )
         for number, (name, chosen) in enumerate(self._critical_images.items(), start=1):
             critical, _ = find_critical(
                 self.functions.step_to_another_class,
                 self._images(chosen),
-                [self._seed, row["epoch"], number],
+                [self._seed, epoch, number],
                 CRITICAL_RADIUS * float(GREY_LEVEL),
             )
-            row[f"critical_sample_ratio_{name}"] = training.share(critical)
+            columns[f"critical_sample_ratio_{name}"] = share(critical)
         self._history.save(self._path)
+        return columns
 
     def _drawn(self, labelled: LabelledSet, count: int) -> np.ndarray:
         """Numbers of `count` images of a set, drawn once for the whole run."""

@@ -11,10 +11,11 @@ import numpy as np
 
 from memorization.report import style as plotting
 from memorization.report.runs import Group, varying_settings
+from training_loop import metrics
 
 THRESHOLDS = (0.5, 0.1, 0.01)
-ERRORS = ("training_error", "validation_error", "test_error")
-PANELS = ("training_error", "test_error")
+ERRORS = tuple(map(metrics.error, metrics.SETS))
+PANELS = (metrics.error("training"), metrics.error("test"))
 CAPTION = (
     "Training and test error against epoch; lines are means over seeds, bands reach from the "
     "lowest to the highest seed"
@@ -81,7 +82,7 @@ def _labels(groups: Sequence[Group]) -> list[str]:
 
 
 def _curve(axes: Any, group: Group, error: str, style: plotting.Style, label: str) -> None:
-    epochs = [row["epoch"] for row in group.runs[0].rows]
+    epochs = [row[metrics.EPOCH] for row in group.runs[0].rows]
     errors = 100 * np.array([[row[error] for row in run.rows] for run in group.runs])
     axes.plot(epochs, errors.mean(axis=0), label=label, **style.line(len(epochs)))
     if len(errors) > 1:

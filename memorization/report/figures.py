@@ -25,6 +25,7 @@ from memorization.report import style as plotting
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
 from memorization.run.labels import labelled_sets_of
 from memorization.run.record import load_record
+from training_loop import metrics
 
 HISTORY_FILE = "image_history.npz"
 SHEET_COLUMNS, SHEET_ROWS = 8, 5
@@ -47,26 +48,30 @@ def draw_run(
 
 def draw_curves(folder: Path, rows: Sequence[dict[str, float]]) -> list[Path]:
     """`curves`: errors of the three sets, losses below, and the learning rate, against epoch."""
-    epochs = [row["epoch"] for row in rows]
+    epochs = [row[metrics.EPOCH] for row in rows]
     with plotting.drawing(6.3, 6.6) as figure:
         errors, losses, rates = figure.subplots(3, sharex=True, height_ratios=(5, 3, 1.6))
         for name, style in plotting.SET_STYLES.items():
             line = style.line(len(rows))
-            errors.plot(epochs, [100 * row[f"{name}_error"] for row in rows], label=name, **line)
-            losses.plot(epochs, [row[f"{name}_loss"] for row in rows], **line)
+            errors.plot(
+                epochs, [100 * row[metrics.error(name)] for row in rows], label=name, **line
+            )
+            losses.plot(epochs, [row[metrics.loss(name)] for row in rows], **line)
         plotting.chance_line(errors)
         errors.set_ylim(-3, 103)
         errors.set_ylabel("error")
         plotting.percent_axis(errors.yaxis)
         errors.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
         plotting.log_where_positive(
-            losses, [row[f"{name}_loss"] for row in rows for name in plotting.SET_STYLES]
+            losses, [row[metrics.loss(name)] for row in rows for name in metrics.SETS]
         )
         losses.set_ylabel("loss")
         rates.plot(
-            epochs, [row["learning_rate"] for row in rows], **plotting.STYLES[6].line(len(rows))
+            epochs,
+            [row[metrics.LEARNING_RATE] for row in rows],
+            **plotting.STYLES[6].line(len(rows)),
         )
-        plotting.log_where_positive(rates, [row["learning_rate"] for row in rows])
+        plotting.log_where_positive(rates, [row[metrics.LEARNING_RATE] for row in rows])
         rates.set_ylabel("learning rate")
         plotting.epoch_axis(rates, epochs)
         figure.align_ylabels()
@@ -81,12 +86,12 @@ def draw_class_errors(
 
     The last epoch's errors stand beside the rows.
     """
-    epochs = [row["epoch"] for row in rows]
+    epochs = [row[metrics.EPOCH] for row in rows]
     with plotting.drawing(7.2, 3.6) as figure:
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, name in zip(panels, ("training", "test")):
+        for axes, name in zip(panels, metrics.SETS_BY_CLASS):
             errors = 100 * np.array(
-                [[row.get(f"{name}_error_class_{n}", np.nan) for n in range(10)] for row in rows]
+                [[row.get(metrics.class_error(name, n), np.nan) for n in range(10)] for row in rows]
             )
             image = axes.imshow(
                 np.ma.masked_invalid(errors.T),

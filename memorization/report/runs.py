@@ -12,6 +12,7 @@ from typing import Any
 from foundations.errors import UserError
 from memorization.run.folder import METRICS_FILE, load_metrics
 from memorization.run.record import RUN_FILE, load_record
+from training_loop import metrics
 
 # Options that say where a run is kept, not what it measures.
 _NO_SETTINGS = {"experiment", "seed", "corruption", "data_dir", "results_dir"}
@@ -53,14 +54,15 @@ class MeasuredRun:
     @property
     def gap(self) -> float:
         """Generalisation gap, training minus test accuracy, -1 to 1."""
-        return self.last("test_error") - self.last("training_error")
+        return self.last(metrics.error("test")) - self.last(metrics.error("training"))
 
     def epochs_to(self, threshold: float) -> int | None:
         """First epoch whose training error is at most `threshold`; None if there is none.
 
         The time to fit of Zhang et al. (arXiv 1611.03530), figure 1b.
         """
-        reached = (int(r["epoch"]) for r in self.rows if r["training_error"] <= threshold)
+        error = metrics.error("training")
+        reached = (int(row[metrics.EPOCH]) for row in self.rows if row[error] <= threshold)
         return next(reached, None)
 
     @property

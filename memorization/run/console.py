@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,19 +12,20 @@ from pathlib import Path
 from tqdm import tqdm
 
 from memorization.options import Options
-from training_loop import loop as training
+from training_loop import metrics
+from training_loop.observers import Observer
 
 COLUMNS = (
-    ("epoch", "epoch", "{:d}"),
-    ("learning rate", "learning_rate", "{:.2e}"),
-    ("training error", "training_error", "{:.2%}"),
-    ("loss", "training_loss", "{:.4f}"),
-    ("validation error", "validation_error", "{:.2%}"),
-    ("loss", "validation_loss", "{:.4f}"),
-    ("best epoch", "best_epoch", "{:d}"),
-    ("best error", "best_validation_error", "{:.2%}"),
-    ("test error", "test_error", "{:.2%}"),
-    ("loss", "test_loss", "{:.4f}"),
+    ("epoch", metrics.EPOCH, "{:d}"),
+    ("learning rate", metrics.LEARNING_RATE, "{:.2e}"),
+    ("training error", metrics.error("training"), "{:.2%}"),
+    ("loss", metrics.loss("training"), "{:.4f}"),
+    ("validation error", metrics.error("validation"), "{:.2%}"),
+    ("loss", metrics.loss("validation"), "{:.4f}"),
+    ("best epoch", metrics.BEST_EPOCH, "{:d}"),
+    ("best error", metrics.BEST_ERROR, "{:.2%}"),
+    ("test error", metrics.error("test"), "{:.2%}"),
+    ("loss", metrics.loss("test"), "{:.4f}"),
 )
 
 # So that the titles stay in sight.
@@ -50,8 +50,9 @@ def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list
     """One epoch's training and test error of every class, as a table."""
     titles = ["error by class", *class_names]
     lines = [titles]
-    for name in ("training", "test"):
-        errors = [row.get(f"{name}_error_class_{n}", math.nan) for n in range(len(class_names))]
+    for name in metrics.SETS_BY_CLASS:
+        columns = (metrics.class_error(name, n) for n in range(len(class_names)))
+        errors = [row.get(column, math.nan) for column in columns]
         lines.append([name, *("-" if math.isnan(e) else f"{e:.1%}" for e in errors)])
     widths = [max(map(len, column)) for column in zip(*lines)]
     return ["  ".join(c.rjust(width) for c, width in zip(line, widths)) for line in lines]
@@ -66,20 +67,19 @@ def plain_line(row: dict[str, float]) -> str:
 def class_errors(row: dict[str, float]) -> list[str]:
     """Training and test errors of all classes, in percent, as two short texts."""
     texts = []
-    for name in ("training", "test"):
-        errors = [value for key, value in row.items() if key.startswith(f"{name}_error_class_")]
-        texts.append(f"{name} errors by class " + " ".join(f"{100 * e:.0f}" for e in errors))
+    for name in metrics.SETS_BY_CLASS:
+        errors = " ".join(f"{100 * e:.0f}" for e in metrics.class_errors(row, name))
+        texts.append(f"{name} errors by class {errors}")
     return texts
 
 
 def measured_lines(row: dict[str, float]) -> list[str]:
     """What --measure added to an epoch's line of metrics, one measure per line, layers in a row."""
-    known = {key for _, key, _ in COLUMNS} | {"train_step_loss"}
     measured: dict[str, list[str]] = {}
-    for name, value in row.items():
-        if name not in known and "_error_class_" not in name:
-            title = re.sub(r"_layer_\d+$", "_by_layer", name).replace("_", " ")
-            measured.setdefault(title, []).append("-" if math.isnan(value) else f"{value:.1%}")
+    for name, value in metrics.measured(row).items():
+        column = metrics.parse_name(name)
+        title = column.quantity.replace("_", " ") + (" by layer" if column.layer else "")
+        measured.setdefault(title, []).append("-" if math.isnan(value) else f"{value:.1%}")
     width = max(map(len, measured), default=0)
     return [
         f"{title:>{width}}" + "".join(f"  {text:>6}" for text in texts)
@@ -93,9 +93,9 @@ def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int =
     grid = [[" "] * columns for _ in range(height)]
     chance = round((1 - 0.9) * (height - 1))
     grid[chance] = ["-"] * columns
-    for key, mark in (("validation_error", "v"), ("test_error", "x"), ("training_error", "o")):
+    for name, mark in (("validation", "v"), ("test", "x"), ("training", "o")):
         for column in range(columns):
-            value = rows[column * len(rows) // columns][key]
+            value = rows[column * len(rows) // columns][metrics.error(name)]
             if not math.isnan(value):
                 grid[round((1 - value) * (height - 1))][column] = mark
     lines = [
@@ -109,7 +109,7 @@ def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int =
     return lines
 
 
-class Report(training.Observer):
+class Report(Observer):
     """Progress of one run: bars and a table on a terminal, a plain line per epoch elsewhere.
 
     The bars go to stderr, all else to stdout, so that either may be redirected alone.
@@ -139,7 +139,7 @@ class Report(training.Observer):
     def running(self, history: Sequence[dict[str, float]]) -> Iterator[None]:
         """Around the training loop of a run whose finished epochs are `history`."""
         if history:
-            self._training_error = history[-1]["training_error"]
+            self._training_error = history[-1][metrics.error("training")]
             self._say(f"going on after epoch {len(history)}")
         self._epochs = tqdm(
             total=self._options.epochs,
@@ -180,7 +180,7 @@ class Report(training.Observer):
 
     def epoch_ends(self, row, evaluations):
         self._close_batches()
-        self._training_error = row["training_error"]
+        self._training_error = row[metrics.error("training")]
         if self._epochs is not None:
             self._epochs.update()
         if not self._table:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,46 +12,36 @@ from foundations import files, reading
 from foundations.errors import UserError
 from memorization.run import state
 from memorization.run.record import RUN_FILE, check_resumable, load_record
+from training_loop import metrics
 
 METRICS_FILE = "metrics.csv"
 # What a run writes last of all.
 LAST_FILE = "labels.png"
 
 
-def save_metrics(path: Path, rows: list[dict[str, float]]) -> None:
-    """One line per epoch, CSV, every float with all its digits."""
+def save_metrics(path: Path, rows: Sequence[metrics.Row]) -> None:
+    """`rows`, at least one, as the CSV file `path`."""
     with files.replacing(path, "w") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        metrics.write_csv(stream, rows)
 
 
-def load_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines that `save_metrics` wrote, at least one; whole numbers as int, the rest as float.
+def load_metrics(path: Path) -> list[metrics.Row]:
+    """The rows that `save_metrics` wrote.
 
     Raises UserError where there is no such file, or it holds anything else.
     """
-    with reading.told_in_a_line(
+    told = reading.told_in_a_line(
         path,
         "no readable metrics of a run",
         missing="no such file; has the run finished its first epoch?",
-    ):
-        with open(path, encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            rows = [{name: _parsed(text) for name, text in row.items()} for row in reader]
-        if not rows:
-            raise ValueError("no epoch in it")
-        reading.check_metrics(rows)
-    return rows
-
-
-def _parsed(text: str) -> float:
-    return int(text) if text.isdigit() else float(text)
+    )
+    with told, open(path, encoding="utf-8", newline="") as stream:
+        return metrics.read_csv(stream)
 
 
 def finished_history(
     folder: Path, record: dict[str, Any], *, resume: bool, overwrite: bool
-) -> list[dict[str, float]] | None:
+) -> list[metrics.Row] | None:
     """The metrics of the finished run that `record` would resume in `folder`; None where none is.
 
     Raises UserError for a run that must not be begun, or resumed, in `folder`.

@@ -17,21 +17,29 @@ from memorization.run import state
 from memorization.run.folder import METRICS_FILE, new_folder, save_metrics
 from memorization.run.labels import save_labels
 from memorization.run.record import save_record
-from training_loop import loop as training
+from training_loop.observers import Observer
+from training_loop.progress import Progress
 
 
-class Recorder(training.Observer):
-    """Writes metrics and state after every epoch, and the state of a run that is stopped.
+class Recorder(Observer):
+    """Writes parameters, metrics and state after every epoch, and the state of a stopped run.
 
-    `variables` are all that a run has to find again as it was; `progress` is how far it has come.
+    `variables` are all that a run has to find again as it was; `save_parameters` writes the
+    network's parameters to a path. `progress`, how far the run has come, is the loop's to advance.
     """
 
-    def __init__(self, folder: Path, record: dict[str, Any], variables: Sequence[Any]):
+    def __init__(
+        self,
+        folder: Path,
+        record: dict[str, Any],
+        variables: Sequence[Any],
+        save_parameters: Callable[[Path], None],
+    ):
         self._folder = folder
         self._record = record
         self._variables = variables
-        self.progress = state.Progress()
-        self._rows: list[dict[str, float]] = []
+        self._save_parameters = save_parameters
+        self.progress = Progress()
 
     def begin(self, data: LabelledSets) -> None:
         """Make the folder of a new run: its labels, its first state, and last its record."""
@@ -40,38 +48,33 @@ class Recorder(training.Observer):
             state.save(new / state.STATE_FILE, self._variables, self.progress)
             save_record(new, self._record)
 
-    def resume(self, save_parameters: Callable[[str], None]) -> None:
-        """Load the state; where metrics and parameters differ from it, write them again from it.
-
-        `save_parameters` writes the network's parameters to a path.
-        """
+    def resume(self) -> None:
+        """Load the state; where metrics and parameters differ from it, write them again from it."""
         files.remove_leftovers(self._folder)
         self.progress = state.load(self._folder / state.STATE_FILE, self._variables)
-        self._rows = list(self.progress.history)
-        if self._rows:
-            save_metrics(self._folder / METRICS_FILE, self._rows)
+        if self.progress.history:
+            save_metrics(self._folder / METRICS_FILE, self.progress.history)
             if not self.progress.batches:
-                save_parameters(str(self._folder / self._record["parameters"]))
+                self._save_parameters(self._folder / self._record["parameters"])
 
     def epoch_ends(self, row, evaluations):
-        self._rows.append(row)
-        save_metrics(self._folder / METRICS_FILE, self._rows)
+        self._save_parameters(self._folder / self._record["parameters"])
+        rows = self.progress.history
+        save_metrics(self._folder / METRICS_FILE, rows)
         options = self._record["options"]
-        last = len(self._rows) == options["epochs"]
-        if last or len(self._rows) % options["save_every"] == 0:
-            self._save(state.Progress(self._rows))
+        last = len(rows) == options["epochs"]
+        if last or len(rows) % options["save_every"] == 0:
+            self._save_state()
 
-    def interrupted(
-        self, stopped: training.Stopped, signal_number: int | None
-    ) -> stopping.Interrupted:
-        """Save where `stopped` left the run; the exception that tells the user how to go on."""
+    def interrupted(self, signal_number: int | None) -> stopping.Interrupted:
+        """Save where the run was stopped; the exception that tells the user how to go on."""
         try:
-            self._save(state.Progress(self._rows, stopped.batches, stopped.loss_sum))
+            self._save_state()
         except files.WriteError as error:
             raise self.unwritable(error) from error
+        done = f"{len(self.progress.history)} epochs and {self.progress.batches} batches"
         return stopping.Interrupted(
-            f"stopped after {len(self._rows)} epochs and {stopped.batches} batches; nothing is "
-            f"lost, go on with: {resuming_command()}",
+            f"stopped after {done}; nothing is lost, go on with: {resuming_command()}",
             signal_number or signal.SIGINT,
         )
 
@@ -88,8 +91,8 @@ class Recorder(training.Observer):
             f"with: {resuming_command()}"
         )
 
-    def _save(self, progress: state.Progress) -> None:
-        state.save(self._folder / state.STATE_FILE, self._variables, progress)
+    def _save_state(self) -> None:
+        state.save(self._folder / state.STATE_FILE, self._variables, self.progress)
 
 
 def resuming_command() -> str:

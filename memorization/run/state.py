@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +11,15 @@ import numpy as np
 
 from foundations import files, reading
 from foundations.errors import UserError
+from training_loop.progress import Progress
 
 STATE_FILE = "state.npz"
-
-
-@dataclass
-class Progress:
-    """How far a run has come.
-
-    `history`: the lines of metrics of the finished epochs. Of the epoch after them, `batches` have
-    been trained on, with losses that sum to `loss_sum` (each times its images). `more`: what else
-    has to survive, ready for JSON.
-    """
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    batches: int = 0
-    loss_sum: float = 0.0
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 def save(path: Path, variables: Sequence[Any], progress: Progress) -> None:
     """Write `progress` and the values of the shared `variables`, whole or not at all."""
     arrays = {f"value_{i}": np.asarray(v.get_value()) for i, v in enumerate(variables)}
-    text = json.dumps(vars(progress))
+    text = json.dumps(progress.as_json())
     files.save_arrays(path, progress=np.frombuffer(text.encode(), np.uint8), **arrays)
 
 
@@ -80,11 +64,4 @@ def _opened(path: Path) -> Any:
 
 
 def _progress(stored: Any) -> Progress:
-    progress = Progress(**json.loads(stored["progress"].tobytes()))
-    reading.check_fields(
-        vars(progress), {"batches": int, "loss_sum": (int, float), "more": dict, "history": list}
-    )
-    reading.check_metrics(progress.history)
-    if progress.batches < 0 or not math.isfinite(progress.loss_sum):
-        raise ValueError(f"{progress.batches} batches, losses that sum to {progress.loss_sum}")
-    return progress
+    return Progress.from_json(json.loads(stored["progress"].tobytes()))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import math
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from foundations.errors import UserError
-from training_loop import loop as training
+from training_loop import metrics
+from training_loop.observers import Observer
 
 FOLDER = "tensorboard"
 WRITERS = ("tensorboardX", "torch.utils.tensorboard")
@@ -30,7 +30,7 @@ def writer_class() -> Any:
 
 
 @contextmanager
-def writing(folder: Path, epochs_done: int) -> Iterator[training.Observer]:
+def writing(folder: Path, epochs_done: int) -> Iterator[Observer]:
     """An observer that writes every epoch's metrics into the run `folder`.
 
     What an earlier process wrote of epochs after `epochs_done` is marked as void.
@@ -42,14 +42,14 @@ def writing(folder: Path, epochs_done: int) -> Iterator[training.Observer]:
         writer.close()
 
 
-class _EventFiles(training.Observer):
+class _EventFiles(Observer):
     def __init__(self, writer: Any):
         self._writer = writer
 
     def epoch_ends(self, row, evaluations):
         for name, value in row.items():
-            if name != "epoch" and math.isfinite(value):
-                self._writer.add_scalar(tag(name), value, row["epoch"])
+            if name != metrics.EPOCH and math.isfinite(value):
+                self._writer.add_scalar(tag(name), value, row[metrics.EPOCH])
         self._writer.flush()
 
 
@@ -58,8 +58,11 @@ def tag(name: str) -> str:
 
     training_error is error/training, training_error_class_3 is training_error_class/3.
     """
-    numbered = re.fullmatch(r"(.+)_(\d+)", name)
-    if numbered:
-        return f"{numbered[1]}/{numbered[2]}"
-    of_set = re.fullmatch(r"(.+)_(error|loss)", name)
-    return f"{of_set[2]}/{of_set[1]}" if of_set else f"run/{name}"
+    column = metrics.parse_name(name)
+    if column.label is not None:
+        return f"{column.set_name}_{column.quantity}_class/{column.label}"
+    if column.layer is not None:
+        return f"{column.quantity}_layer/{column.layer}"
+    if column.set_name is not None:
+        return f"{column.quantity}/{column.set_name}"
+    return f"run/{name}"

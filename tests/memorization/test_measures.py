@@ -18,7 +18,7 @@ from foundations.errors import UserError
 from memorization.measures import columns as measures
 from memorization.run import folder as run_folder
 from memorization.run import tensorboard as event_files
-from training_loop.loop import Evaluation
+from training_loop.evaluation import Evaluation
 
 MEASURE = ("--measure", "--tensorboard", "--corruption", "0.5")
 

@@ -109,12 +109,13 @@ def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
 
 def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
     from memorization.run import state as checkpoint
+    from training_loop.progress import Progress
 
     arguments = (*ARGUMENTS, "--lr-start", "1e38", "--lr-fin", "1e38")
     done = run_script(f"{SCRIPT}.py", *arguments, cwd=tmp_path)
     check_one_line(done, "batch", "epoch 1", "--lr-start")
     state = tmp_path / "results" / SCRIPT / "state.npz"
-    assert checkpoint.read_progress(state) == checkpoint.Progress()
+    assert checkpoint.read_progress(state) == Progress()
     with np.load(state) as stored:
         for name in stored.files:
             assert stored[name].dtype.kind != "f" or np.isfinite(stored[name]).all()

@@ -25,6 +25,7 @@ from memorization.run import folder as run_folder
 from memorization.run import state as checkpoint
 from memorization.run.labels import load_labels
 from memorization.run.record import load_record
+from training_loop.progress import Progress
 
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
@@ -230,7 +231,7 @@ def test_an_archive_that_claims_more_than_the_memory_holds(whole, tmp_path):
 )
 def test_values_of_a_state_that_do_not_fit(value, whole, tmp_path):
     path = tmp_path / "state.npz"
-    progress = checkpoint.Progress()
+    progress = Progress()
     checkpoint.save(path, [Small(value)], progress)
     kept = Small(np.arange(6, dtype=np.float32))
     with pytest.raises(UserError, match=r"state\.npz: "):
