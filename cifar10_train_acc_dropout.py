@@ -7,7 +7,7 @@ Deviations from the script of 2017: it saved its parameters over those of cifar1
 here every experiment has a folder of its own. Labels come from --seed; last partial batches count.
 """
 
-from memorization import experiment, options
+from memorization import command_line, experiment, options
 
 
 def main(argv=None):
@@ -30,4 +30,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

@@ -14,7 +14,7 @@ The last form reads files that the scripts of 2017 wrote.
 
 import time
 
-from memorization import evaluation, experiment, options
+from memorization import command_line, evaluation, experiment
 
 
 def main(argv=None):
@@ -39,4 +39,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

@@ -8,7 +8,7 @@ network memorises.
 Deviations from the script of 2017: labels come from --seed; last partial batches count.
 """
 
-from memorization import experiment, options
+from memorization import command_line, experiment, options
 
 
 def main(argv=None):
@@ -27,4 +27,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

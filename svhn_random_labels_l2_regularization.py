@@ -9,7 +9,7 @@ of the plain script; here the penalty reaches the weights' update (--as-in-2017 
 Labels come from --seed; last partial batches count.
 """
 
-from memorization import experiment, options
+from memorization import command_line, experiment, options
 
 
 def main(argv=None):
@@ -37,4 +37,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

@@ -10,7 +10,7 @@ uses the stored averages and leaves them alone (--as-in-2017 brings both back). 
 --seed; last partial batches count.
 """
 
-from memorization import experiment, options
+from memorization import command_line, experiment, options
 
 
 def main(argv=None):
@@ -39,4 +39,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from memorization import options
+from memorization import command_line
 
 COMMANDS = {
     "report": "memorization.report.report",
@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(2)
     command = sys.argv.pop(1)
     module = importlib.import_module(COMMANDS[command])
-    options.run_script(module.main, f"{NAME} {command}")
+    command_line.run_command(module.main, f"{NAME} {command}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 
 from foundations import reading
 from foundations.errors import UserError
-from memorization import options
+from memorization import command_line, options
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
 from training_loop.evaluation import Evaluation, class_numbers
@@ -22,17 +22,12 @@ BATCH_SIZE = 500
 
 def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argparse.Namespace:
     """The evaluation's options from the command line `argv`."""
-    parser = options.OneLineParser(
-        prog=Path(script).name,
-        description=documentation,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.ArgumentParser(Path(script).name, documentation)
     add = parser.add_argument
     add("--params", type=Path, metavar="FILE", help="parameters (default: the newest SVHN run's)")
     add(
         "--count",
-        type=options.positive_int,
+        type=command_line.positive_int,
         metavar="N",
         default=7000,
         help="images to evaluate, from the first on (default: 7000)",

@@ -15,7 +15,7 @@ import datasets
 from datasets.labelled_sets import SETS, LabelledSets
 from foundations import files
 from foundations.errors import UserError
-from memorization import stopping
+from memorization import command_line
 from memorization.measures import columns as measures
 from memorization.options import Options
 from memorization.run import console
@@ -117,7 +117,7 @@ def _train(
             done = len(progress.history)
             observers.append(during.enter_context(event_files.writing(folder, done)))
         during.enter_context(report.running(progress.history))
-        stop = during.enter_context(stopping.StopRequest())
+        stop = during.enter_context(command_line.StopRequest())
         try:
             history = loop.train(
                 functions, _examples(data), schedule(options), progress, observers, stop

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-import math
-import os
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from foundations.errors import UserError
-from memorization.stopping import Interrupted
+from memorization.command_line import (
+    ArgumentParser,
+    fraction,
+    positive_float,
+    positive_int,
+    seed_number,
+    whole_number,
+)
 
 DEVICES = ("cpu", "torch-cpu", "cuda")
-
-
-def positive_int(text: str) -> int:
-    return _number(text, int, "a whole number of at least 1", lambda value: value >= 1)
-
-
-def whole_number(text: str) -> int:
-    return _number(text, int, "a whole number of at least 0", lambda value: value >= 0)
-
-
-def seed_number(text: str) -> int:
-    return _number(
-        text, int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32
-    )
-
-
-def positive_float(text: str) -> float:
-    return _number(text, float, "a number above 0", lambda value: 0 < value < math.inf)
-
-
-def fraction(text: str) -> float:
-    return _number(text, float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
-
-
-def _number(text: str, kind: Callable, wanted: str, holds: Callable[[Any], bool]) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not holds(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-    return value
 
 
 def _option(parse: Callable | None, metavar: str | None, help: str, default: Any = None, **more):
@@ -105,24 +74,12 @@ class Options:
         return (self.lr_fin / self.lr_start) ** (1.0 / max(self.epochs, 1))
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaint is one line that names the option; exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
-
-
 def parse(script: str, documentation: str, argv: Sequence[str] | None, **defaults) -> Options:
     """The options of `script`, whose docstring is `documentation`, from the command line `argv`.
 
     The experiment is named after the script. `defaults` are its own values of any of `Options`.
     """
-    parser = OneLineParser(
-        prog=Path(script).name,
-        description=documentation,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = ArgumentParser(Path(script).name, documentation)
     for option in fields(Options)[1:]:
         default = defaults.pop(option.name, option.default)
         flag = "--" + option.name.replace("_", "-")
@@ -146,46 +103,3 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None, **default
     if chosen.resume and chosen.overwrite:
         parser.error("--resume and --overwrite exclude each other")
     return Options(Path(script).stem, **vars(chosen))
-
-
-def run_script(main: Callable[[], Any], name: str | None = None) -> NoReturn:
-    """Call `main` as a command does: what the user can put right becomes one line, exit code 2.
-
-    `name` is what its messages begin with; by default the script's own.
-    """
-    name = name or Path(sys.argv[0]).name
-    _open_standard_streams()
-    try:
-        main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left in the buffer would fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"{name}: stopped: what read its output has gone", file=sys.stderr)
-        sys.exit(128 + signal.SIGPIPE)
-    except (UserError, OSError) as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except Interrupted as interruption:
-        print(f"{name}: {interruption}", file=sys.stderr)
-        sys.exit(interruption.exit_code)
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
-
-
-def _open_standard_streams() -> None:
-    """Give a process that was started without some of its standard streams empty ones.
-
-    Otherwise the next file opened would take the place, and receive what is printed.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            # Takes the lowest number that is free, which is this one.
-            os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
-            stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - stays
-            setattr(sys, name, stream)

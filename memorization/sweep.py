@@ -31,7 +31,7 @@ from typing import Any
 
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization import options
+from memorization import command_line, options
 from memorization.report import report
 from memorization.report.runs import read_run
 from memorization.run.folder import LAST_FILE
@@ -93,34 +93,29 @@ def experiments() -> list[str]:
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The sweep's own options, and those after `--`, which are the scripts'."""
-    parser = options.OneLineParser(
-        prog="python -m memorization sweep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.ArgumentParser("python -m memorization sweep", __doc__)
     add = parser.add_argument
     add("--experiments", nargs="+", required=True, choices=experiments(), metavar="NAME")
-    add("--seeds", nargs="+", type=options.seed_number, default=[0], metavar="N")
+    add("--seeds", nargs="+", type=command_line.seed_number, default=[0], metavar="N")
     add(
         "--corruptions",
         nargs="+",
-        type=options.fraction,
+        type=command_line.fraction,
         metavar="F",
         help="shares of the labels that are replaced (default: each script's own)",
     )
     add("--results-dir", type=Path, default=Path("results/sweep"), metavar="DIR")
     add("--address", default="local", help="a Ray cluster's address (default: this machine)")
-    add("--cpus-per-run", type=options.positive_int, default=1, metavar="N")
+    add("--cpus-per-run", type=command_line.positive_int, default=1, metavar="N")
     add(
         "--gpus-per-run",
-        type=options.fraction,
+        type=command_line.fraction,
         metavar="F",
         help="share of a GPU (default: 1 with --device cuda, otherwise 0)",
     )
     add(
         "--retries",
-        type=options.whole_number,
+        type=command_line.whole_number,
         default=2,
         metavar="N",
         help="how often a cell that fails is tried again (default: 2)",
@@ -261,4 +256,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

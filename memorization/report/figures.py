@@ -9,7 +9,6 @@ run was measured with --measure, image_history.png and .svg.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 
 from datasets.labelled_sets import LabelledSets
 from foundations import reading
-from memorization import options
+from memorization import command_line
 from memorization.report import style as plotting
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
 from memorization.run.labels import labelled_sets_of
@@ -239,12 +238,7 @@ def class_names_of(record: dict[str, Any]) -> Sequence[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> list[Path]:
-    parser = options.OneLineParser(
-        prog="python -m memorization figures",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.ArgumentParser("python -m memorization figures", __doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
     parser.add_argument("--data-dir", metavar="DIR", help="the data set, if it has moved")
     chosen = parser.parse_args(argv)
@@ -260,4 +254,4 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

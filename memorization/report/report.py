@@ -14,7 +14,6 @@ nothing is left to report.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from foundations import files
 from foundations.errors import UserError
-from memorization import options
+from memorization import command_line
 from memorization.report import comparison
 from memorization.report import page as report_page
 from memorization.report.runs import Group, MeasuredRun, grouped, read_run, varying_settings
@@ -205,12 +204,7 @@ def report(places: Sequence[Path], output: Path) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = options.OneLineParser(
-        prog="python -m memorization report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.ArgumentParser("python -m memorization report", __doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder of runs")
     parser.add_argument(
         "--output",
@@ -225,4 +219,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    options.run_script(main)
+    command_line.run_command(main)

@@ -12,7 +12,7 @@ from typing import Any
 from datasets.labelled_sets import LabelledSets
 from foundations import files
 from foundations.errors import UserError
-from memorization import stopping
+from memorization import command_line
 from memorization.run import state
 from memorization.run.folder import METRICS_FILE, new_folder, save_metrics
 from memorization.run.labels import save_labels
@@ -66,14 +66,14 @@ class Recorder(Observer):
         if last or len(rows) % options["save_every"] == 0:
             self._save_state()
 
-    def interrupted(self, signal_number: int | None) -> stopping.Interrupted:
+    def interrupted(self, signal_number: int | None) -> command_line.Interrupted:
         """Save where the run was stopped; the exception that tells the user how to go on."""
         try:
             self._save_state()
         except files.WriteError as error:
             raise self.unwritable(error) from error
         done = f"{len(self.progress.history)} epochs and {self.progress.batches} batches"
-        return stopping.Interrupted(
+        return command_line.Interrupted(
             f"stopped after {done}; nothing is lost, go on with: {resuming_command()}",
             signal_number or signal.SIGINT,
         )

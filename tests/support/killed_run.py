@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from memorization.stopping import Interrupted
+from memorization.command_line import Interrupted
 from support.project import PROJECT  # noqa: F401 - puts the project on the path
 
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
