@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import signal
@@ -18,6 +19,10 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from foundations.errors import UserError
+from foundations.reading import printable
+
+# Of a complaint, which may hold a path or two.
+MOST_OF_A_LINE = 4000
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -35,7 +40,7 @@ class ArgumentParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message, MOST_OF_A_LINE)} (see --help)\n")
 
 
 def positive_int(text: str) -> int:
@@ -123,7 +128,8 @@ def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
         print(f"{name}: stopped: what read its output has gone", file=sys.stderr)
         sys.exit(128 + signal.SIGPIPE)
     except (UserError, OSError) as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
+        # Whatever foreign text a message took in, it stays one line, and moves no cursor.
+        print(f"{name}: error: {printable(error, MOST_OF_A_LINE)}", file=sys.stderr)
         sys.exit(2)
     except Interrupted as interruption:
         print(f"{name}: {interruption}", file=sys.stderr)
@@ -148,3 +154,7 @@ def _open_standard_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(number, "w" if number else "r", closefd=False)  # noqa: SIM115 - stays
             setattr(sys, name, stream)
+    for output in (sys.stdout, sys.stderr):
+        # Names of files need not be in the terminal's encoding, nor in any.
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")

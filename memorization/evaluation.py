@@ -108,7 +108,7 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
 
 def read_parameters(path: Path) -> list[np.ndarray]:
     """The arrays `arr_0`, `arr_1` ... of an `.npz` file; never unpickles."""
-    with reading.opened_arrays(
+    with reading.open_npz(
         path,
         "not a readable .npz of parameters",
         missing="no such file; --params names saved parameters",
@@ -147,7 +147,7 @@ def _load_files_of_2017(chosen):
 
 def _read_array(path: Path, option: str) -> np.ndarray:
     """A `.npy` file, mapped into memory rather than read: the originals are 1.8 GB."""
-    with reading.told_in_a_line(
+    with reading.file_errors(
         path, f"not a readable .npy file ({option})", missing=f"no such file ({option})"
     ):
         array = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -218,10 +218,10 @@ def _see_that_somebody_listens(address: str) -> None:
 
 def recorded_options(path: Path) -> list[str]:
     """The scripts' options that a sweep's record holds; UserError where it cannot be read."""
-    with reading.told_in_a_line(path, "no readable record of a sweep"):
+    with reading.file_errors(path, "no readable record of a sweep"):
         words = json.loads(path.read_text(encoding="utf-8"))["options"]
         if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-            raise ValueError(f"options are {reading.first_line(words)}")
+            raise ValueError(f"options are {reading.printable(words)}")
     return words
 
 

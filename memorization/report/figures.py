@@ -222,7 +222,7 @@ def _whole_number_bins(first: int, last: int) -> np.ndarray:
 
 def _read_history(path: Path) -> dict[str, np.ndarray]:
     names = ("first_learnt_epoch", "forgetting_count")
-    with reading.opened_arrays(path, "no readable history of the training images") as stored:
+    with reading.open_npz(path, "no readable history of the training images") as stored:
         history = {name: stored[name] for name in names}
         for name, array in history.items():
             reading.check_vector(name, array, "iu", -(2**31), 2**31)

@@ -30,7 +30,7 @@ def load_metrics(path: Path) -> list[metrics.Row]:
 
     Raises UserError where there is no such file, or it holds anything else.
     """
-    told = reading.told_in_a_line(
+    told = reading.file_errors(
         path,
         "no readable metrics of a run",
         missing="no such file; has the run finished its first epoch?",

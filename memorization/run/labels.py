@@ -35,7 +35,7 @@ def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
     Raises UserError where the file cannot be read or holds anything else.
     """
     path = folder / LABELS_FILE
-    with reading.opened_arrays(path, "no readable labels") as stored:
+    with reading.open_npz(path, "no readable labels") as stored:
         arrays = dict(stored)
         for name in SETS:
             numbers = arrays[f"{name}_numbers"]

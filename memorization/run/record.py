@@ -79,7 +79,7 @@ def save_record(folder: Path, record: Mapping[str, Any]) -> None:
 def load_record(folder: Path) -> dict[str, Any]:
     """The record of the run in `folder`; UserError where there is none or it cannot be read."""
     path = folder / RUN_FILE
-    with reading.told_in_a_line(path, "no readable record of a run"):
+    with reading.file_errors(path, "no readable record of a run"):
         record = json.loads(path.read_text(encoding="utf-8"))
         _check(record)
     return record
@@ -91,35 +91,35 @@ def _check(record: Any) -> None:
     reading.check_fields({"format": format_of(record)}, {"format": int})
     if not 1 <= format_of(record) <= FORMAT:
         raise ValueError(
-            f"format {reading.first_line(format_of(record))}; this suite reads those up to {FORMAT}"
+            f"format {reading.printable(format_of(record))}; this suite reads those up to {FORMAT}"
         )
     options, network, data = record["options"], record["network"], record["data"]
     reading.check_fields(options, {"synthetic": bool, "data_dir": (str, type(None))})
     network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
     reading.check_fields(network, network_parts)
     if not all(type(width) is int and width > 0 for width in network["widths"]):
-        raise ValueError(f"widths are {reading.first_line(network['widths'])}")
+        raise ValueError(f"widths are {reading.printable(network['widths'])}")
     if network["activation"] not in ACTIVATIONS:
-        raise ValueError(f"activation is {reading.first_line(network['activation'])}")
+        raise ValueError(f"activation is {reading.printable(network['activation'])}")
     if not all(type(p) in (int, float) and 0 <= p < 1 for p in network["dropout"]):
-        raise ValueError(f"dropout is {reading.first_line(network['dropout'])}")
+        raise ValueError(f"dropout is {reading.printable(network['dropout'])}")
     reading.check_fields(
         data, {"name": str, "fingerprint": str, "noise": (list, type(None)), "class_names": list}
     )
     if data["name"].removeprefix("synthetic-") not in LOADERS:
-        raise ValueError(f"the data set's name is {reading.first_line(data['name'])}")
+        raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
     if data["noise"] is not None:
         seed, variance = data["noise"]
         reading.check_fields(
             {"seed": seed, "variance": variance}, {"seed": int, "variance": (int, float)}
         )
         if not (0 <= seed < 2**32 and 0 <= variance < float("inf")):
-            raise ValueError(f"noise is {reading.first_line(data['noise'])}")
+            raise ValueError(f"noise is {reading.printable(data['noise'])}")
     if len(data["class_names"]) != N_CLASSES:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # It is looked for in the run's folder, and nowhere else.
     if Path(record["parameters"]).name != record["parameters"]:
-        raise ValueError(f"parameters is {reading.first_line(record['parameters'])}")
+        raise ValueError(f"parameters is {reading.printable(record['parameters'])}")
 
 
 def format_of(record: Mapping[str, Any]) -> int:
@@ -144,7 +144,7 @@ def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[st
             flag = "--" + name.replace("_", "-")
             raise UserError(
                 f"{flag} {value} contradicts the run to be resumed, which has {flag} "
-                f"{reading.first_line(recorded.get(name))}; leave it as it was, or start over with "
+                f"{reading.printable(recorded.get(name))}; leave it as it was, or start over with "
                 "--overwrite"
             )
     if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:

@@ -55,7 +55,7 @@ def load(path: Path, variables: Sequence[Any]) -> Progress:
 
 
 def _opened(path: Path) -> Any:
-    return reading.opened_arrays(
+    return reading.open_npz(
         path,
         "no readable state",
         missing="no saved state to resume from; start over with --overwrite",
