@@ -1,88 +1,146 @@
-"""The folder shows the architecture: imports go one way."""
+"""The tree is as CONTRIBUTING.md says: imports go one way, files are of readable length."""
 
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.architecture import House
+from support.project import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
-SCRIPTS = sorted(
-    path.stem for pattern in ("svhn_*.py", "cifar10_*.py") for path in PROJECT.glob(pattern)
+EXPERIMENTS = {
+    "cifar10_randX_input",
+    "cifar10_random_labels",
+    "cifar10_stochastic_sigmoid_random_labels",
+    "cifar10_train_acc_dropout",
+    "svhn_evaluation_random_labels",
+    "svhn_random_labels",
+    "svhn_random_labels_dropout",
+    "svhn_random_labels_l2_regularization",
+    "svhn_stochastic_sigmoid_random_labels",
+}
+SCRIPTS = sorted(EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def house():
+    return House(PROJECT)
+
+
+def test_every_import_is_one_of_the_table(house):
+    assert house.wrong_imports() == []
+
+
+def test_no_circles(house):
+    assert house.circles() == []
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory, house):
+    """A copy of the sources and of the table, to plant violations in."""
+    folder = tmp_path_factory.mktemp("house")
+    shutil.copy(PROJECT / "CONTRIBUTING.md", folder)
+    for path in house.modules.values():
+        place = folder / path.relative_to(PROJECT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    return folder
+
+
+def planted(folder, path, text):
+    """What House finds in `folder` while the file at `path` has `text` as its last lines."""
+    place = folder / path
+    before = place.read_text(encoding="utf-8") if place.exists() else None
+    place.write_text((before or "") + "\n\n" + text, encoding="utf-8")
+    try:
+        house = House(folder)
+        return house.wrong_imports(), house.circles()
+    finally:
+        if before is None:
+            place.unlink()
+        else:
+            place.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "wrong"),
+    [
+        ("memorization/report/figures.py", "import theano.tensor", "theano"),
+        ("memorization/report/figures.py", "from theano_engine import T", "theano_engine"),
+        ("memorization/report/table.py", "import torch", "torch"),
+        (
+            "memorization/run/folder.py",
+            "def late():\n    from memorization import networks",
+            "memorization.networks",
+        ),
+        ("memorization/run/folder.py", "from .. import networks", "memorization.networks"),
+        ("memorization/run/state.py", "import matplotlib.pyplot as plt", "matplotlib"),
+        ("foundations/reading.py", "from memorization.options import Options", "memorization"),
+        ("training_loop/metrics.py", "import lasagne", "lasagne"),
+        ("datasets/pool.py", "class Late:\n    import theano", "theano"),
+        ("datasets/pool.py", "import importlib\nimportlib.import_module('theano')", "theano"),
+        ("theano_engine/rewrites/new.py", "import theano_engine.torch_linker", "theano_engine"),
+        ("theano_engine/ops/new.py", "import lasagne.layers", "lasagne"),
+        ("binary_net.py", "import svhn_random_labels", "svhn_random_labels"),
+        ("binary_net.py", "import torch", "torch"),
+        ("svhn_random_labels.py", "import datasets", "datasets"),
+        ("memorization/sweep.py", "import torch", "torch"),
+    ],
 )
+def test_a_planted_import_is_named(copied, path, text, wrong):
+    module = path.removesuffix(".py").replace("/", ".")
+    (line,) = planted(copied, path, text)[0]
+    assert line.startswith(f"{module} imports {wrong}")
 
 
-def imported_names(path: Path) -> set[str]:
-    """Top-level names of every import in a file, those inside functions included."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add((node.module or "").partition(".")[0])
-    return names
+def test_a_planted_file_of_no_room_is_named(copied):
+    (line,) = planted(copied, "helpers.py", "")[0]
+    assert line == "helpers is in no room of CONTRIBUTING.md's table"
 
 
-def imports_of(folder: str) -> set[str]:
-    files = list((PROJECT / folder).rglob("*.py"))
-    assert files
-    return set().union(*map(imported_names, files))
+def test_a_planted_circle_is_named(copied):
+    text = "def late():\n    from foundations import files"
+    (line,) = planted(copied, "foundations/errors.py", text)[1]
+    assert set(line.split(" -> ")) == {"foundations.errors", "foundations.files"}
 
 
-PACKAGES = {"foundations", "datasets", "training_loop", "theano_engine", "memorization"}
-OWN = {path.stem for path in PROJECT.glob("*.py")} | PACKAGES
+def test_the_root_holds_the_scripts_alone():
+    assert {path.stem for path in PROJECT.glob("*.py")} == {"binary_net", *EXPERIMENTS}
 
 
-def test_datasets_know_neither_theano_nor_anything_above():
-    allowed = {"datasets", "foundations"}
-    assert imports_of("datasets") & (OWN | {"theano", "lasagne", "torch"}) <= allowed
-
-
-def test_engine_knows_neither_lasagne_nor_anything_above():
-    assert imports_of("theano_engine") & (OWN | {"lasagne"}) <= {"theano_engine", "foundations"}
-
-
-def test_binary_net_stands_on_the_engine_alone():
-    allowed = {"theano_engine", "training_loop", "foundations"}
-    assert imported_names(PROJECT / "binary_net.py") & OWN == allowed
-    assert imports_of("training_loop") & OWN <= {"training_loop", "foundations"}
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_nothing_imports_a_script(script):
-    for path in PROJECT.glob("*.py"):
-        assert script not in imported_names(path), path
-
-
-def test_no_import_circles():
-    graph = {
-        path.stem: imported_names(path) & {p.stem for p in PROJECT.glob("*.py")}
-        for path in PROJECT.glob("*.py")
-    }
-    done: set[str] = set()
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        assert name not in above, " -> ".join((*above, name))
-        if name not in done:
-            for other in sorted(graph[name]):
-                visit(other, (*above, name))
-            done.add(name)
-
-    for name in graph:
-        visit(name, ())
-
-
-def test_files_are_of_readable_length():
-    found = [
-        *PROJECT.glob("*.py"),
-        *(p for name in PACKAGES for p in PROJECT.rglob(f"{name}/**/*.py")),
+def test_files_are_of_readable_length(house):
+    sources = [
+        *house.modules.values(),
+        *(PROJECT / "tests").rglob("*.py"),
+        *(path for kind in ("h", "cpp") for path in PROJECT.glob(f"[!.]*/**/*.{kind}")),
     ]
-    assert len(found) > 60
-    for path in found:
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 420, path
+    assert {path.suffix for path in sources} == {".py", ".h", ".cpp"}
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources}
+    assert {path: length for path, length in lengths.items() if length > 420} == {}
+
+
+def test_no_test_imports_another():
+    tests = list((PROJECT / "tests").rglob("test_*.py"))
+    names = [path.stem for path in tests]
+    assert len(set(names)) == len(names)
+    for path in tests:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            imported = [
+                alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")
+            ]
+            assert not {*imported, getattr(node, "module", None)} & {*names, "conftest"}, path
+
+
+def test_tests_stand_in_the_order_of_the_tree(house):
+    folders = {
+        path.parent.relative_to(PROJECT / "tests") for path in PROJECT.glob("tests/*/**/test_*.py")
+    }
+    rooms = {module.replace(".", "/") for module in house.modules}
+    apart = {"scripts", "faults", "tools"}
+    assert {str(folder) for folder in folders} - apart <= rooms
 
 
 def test_importing_binary_net_is_quiet_and_enough():

@@ -14,7 +14,7 @@ from theano.tensor.nnet.abstract_conv import (
 )
 
 from theano_engine.torch_linker import precision, products
-from theano_engine.torch_linker.dispatch import MissingHandlerError, handles
+from theano_engine.torch_linker.dispatch.registry import MissingHandlerError, handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 

@@ -19,7 +19,7 @@ from theano.tensor.elemwise import Elemwise
 from theano.tensor.nnet.sigm import ScalarSigmoid, ScalarSoftplus, UltraFastScalarSigmoid
 
 from theano_engine.ops.rounding import Round3
-from theano_engine.torch_linker.dispatch import MissingHandlerError, handles
+from theano_engine.torch_linker.dispatch.registry import MissingHandlerError, handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 Builder = Callable[[Any, list[str], str], Callable]
@@ -42,7 +42,7 @@ def build_scalar(scalar_op, input_dtypes: list[str], output_dtype: str) -> Calla
     name = type(scalar_op).__name__
     raise MissingHandlerError(
         f"no PyTorch handler for the scalar Op {name} ({type(scalar_op).__module__}) of an "
-        "Elemwise: add one to engine/torch_linker/dispatch/elemwise.py, under "
+        "Elemwise: add one to theano_engine/torch_linker/dispatch/elemwise.py, under "
         f"@scalar_handles({name})"
     )
 

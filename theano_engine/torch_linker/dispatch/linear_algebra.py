@@ -8,7 +8,7 @@ from theano.tensor.blas import BatchedDot
 from theano.tensor.nlinalg import Det, MatrixInverse
 
 from theano_engine.torch_linker import precision, products
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 

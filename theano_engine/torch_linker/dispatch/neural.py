@@ -14,7 +14,7 @@ from theano.tensor.nnet.nnet import (
     SoftmaxWithBias,
 )
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 
 
 @handles(Softmax)

@@ -18,7 +18,7 @@ from theano.tensor.signal.pool import (
     Pool,
 )
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 
 
 class _Windows:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from theano.sandbox.rng_mrg import mrg_uniform
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 MODULI = (2147483647, 2147462579)

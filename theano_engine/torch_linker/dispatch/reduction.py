@@ -12,7 +12,7 @@ import torch
 from theano.tensor.elemwise import All, Any, CAReduce, Prod, ProdWithoutZeros, Sum
 from theano.tensor.extra_ops import CumOp
 
-from theano_engine.torch_linker.dispatch import MissingHandlerError, handles
+from theano_engine.torch_linker.dispatch.registry import MissingHandlerError, handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 

@@ -27,7 +27,7 @@ from theano.tensor.elemwise import DimShuffle
 from theano.tensor.extra_ops import CpuContiguous, RepeatOp
 from theano.tensor.opt import Assert, MakeVector
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 

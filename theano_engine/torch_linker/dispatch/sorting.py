@@ -8,7 +8,7 @@ import torch
 from theano.tensor.basic import Argmax, MaxAndArgmax
 from theano.tensor.sort import ArgSortOp, SortOp
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 from theano_engine.torch_linker.storage import torch_dtype
 
 

@@ -20,7 +20,7 @@ from theano.tensor.subtensor import (
 )
 from theano.tensor.type_other import NoneTypeT, SliceType
 
-from theano_engine.torch_linker.dispatch import handles
+from theano_engine.torch_linker.dispatch.registry import handles
 
 
 def _index(idx_list):
