@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import enum
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,41 @@ from memorization.command_line import (
     whole_number,
 )
 
+SAME_AS_DEFAULT = object()
+
 DEVICES = ("cpu", "torch-cpu", "cuda")
 
 
-def _option(parse: Callable | None, metavar: str | None, help: str, default: Any = None, **more):
-    metadata = {"parse": parse, "metavar": metavar, "help": help, **more}
-    return field(default=default, metadata=metadata)
+class Decides(enum.Enum):
+    """What depends on an option's value."""
+
+    # Everything that is measured: runs that differ in it are other runs.
+    OUTCOME = enum.auto()
+    # Which columns the metrics have, not what is in them: a run cannot change it on its way.
+    COLUMNS = enum.auto()
+    # Where a run is kept and what it shows.
+    NOTHING = enum.auto()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option, said once: how it is read, what it decides, what --help tells of it.
+
+    `default` is also what runs did before the option existed, unless `before` names another value.
+    """
+
+    help: str
+    decides: Decides
+    parse: Callable | None = None
+    metavar: str | None = None
+    default: Any = None
+    choices: Sequence[str] | None = None
+    before: Any = SAME_AS_DEFAULT
+
+
+def _option(help: str, decides: Decides, **more: Any) -> Any:
+    option = Option(help, decides, **more)
+    return field(default=option.default, metadata={"option": option})
 
 
 @dataclass(frozen=True)
@@ -30,42 +60,108 @@ class Options:
 
     experiment: str
     data_dir: str | None = _option(
-        str,
-        "DIR",
         "folder with the data set (default: $BINARYNET_DATA, $PYLEARN2_DATA_PATH, "
         "datasets/data, in this order)",
+        # What it holds does: the data set's fingerprint is compared.
+        Decides.NOTHING,
+        parse=str,
+        metavar="DIR",
     )
-    synthetic: bool = _option(None, None, "train on drawn digits; needs no data set", False)
-    epochs: int = _option(whole_number, "N", "passes over the training set", 500)
-    batch_size: int = _option(positive_int, "N", "images per training step", 50)
+    synthetic: bool = _option(
+        "train on drawn digits; needs no data set", Decides.OUTCOME, default=False
+    )
+    epochs: int = _option(
+        "passes over the training set",
+        Decides.OUTCOME,
+        parse=whole_number,
+        metavar="N",
+        default=500,
+    )
+    batch_size: int = _option(
+        "images per training step", Decides.OUTCOME, parse=positive_int, metavar="N", default=50
+    )
     seed: int = _option(
-        seed_number, "N", "of labels, noise, weights, dropout and the order of the batches", 0
+        "of labels, noise, weights, dropout and the order of the batches",
+        Decides.OUTCOME,
+        parse=seed_number,
+        metavar="N",
+        default=0,
     )
-    lr_start: float = _option(positive_float, "F", "learning rate of the first epoch", 1e-3)
-    lr_fin: float = _option(positive_float, "F", "learning rate reached after the last epoch", 1e-6)
+    lr_start: float = _option(
+        "learning rate of the first epoch",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1e-3,
+    )
+    lr_fin: float = _option(
+        "learning rate reached after the last epoch",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1e-6,
+    )
     train_size: int | None = _option(
-        positive_int, "N", "keep the first N training images (default: all)"
+        "keep the first N training images (default: all)",
+        Decides.OUTCOME,
+        parse=positive_int,
+        metavar="N",
     )
-    width: float = _option(positive_float, "F", "multiply every layer's filters and units", 1.0)
-    corruption: float = _option(fraction, "F", "share of the labels that is replaced", 0.0)
-    results_dir: str = _option(str, "DIR", "folder under which the run's folder is made", "results")
-    overwrite: bool = _option(None, None, "start over where a run exists already", False)
-    resume: bool = _option(None, None, "go on with a run that was stopped or killed", False)
-    save_every: int = _option(positive_int, "N", "epochs between two saves of the state", 1)
-    quiet: bool = _option(None, None, "print the final table alone", False)
+    width: float = _option(
+        "multiply every layer's filters and units",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1.0,
+    )
+    corruption: float = _option(
+        "share of the labels that is replaced",
+        Decides.OUTCOME,
+        parse=fraction,
+        metavar="F",
+        default=0.0,
+    )
+    results_dir: str = _option(
+        "folder under which the run's folder is made",
+        Decides.NOTHING,
+        parse=str,
+        metavar="DIR",
+        default="results",
+    )
+    overwrite: bool = _option(
+        "start over where a run exists already", Decides.NOTHING, default=False
+    )
+    resume: bool = _option(
+        "go on with a run that was stopped or killed", Decides.NOTHING, default=False
+    )
+    save_every: int = _option(
+        "epochs between two saves of the state",
+        Decides.NOTHING,
+        parse=positive_int,
+        metavar="N",
+        default=1,
+    )
+    quiet: bool = _option("print the final table alone", Decides.NOTHING, default=False)
     measure: bool = _option(
-        None, None, "measure what memorisation research does (docs/measures.md)", False
+        "measure what memorisation research does (docs/measures.md)",
+        Decides.COLUMNS,
+        default=False,
     )
-    tensorboard: bool = _option(None, None, "write TensorBoard event files as well", False)
-    device: str = _option(str, None, "what executes the graph", "cpu", choices=DEVICES)
+    tensorboard: bool = _option(
+        "write TensorBoard event files as well", Decides.NOTHING, default=False
+    )
+    device: str = _option(
+        "what executes the graph", Decides.OUTCOME, parse=str, default="cpu", choices=DEVICES
+    )
     tf32: bool = _option(
-        None, None, "with --device cuda: round gradients' operands to TF32 (docs/gpu.md)", False
+        "with --device cuda: round gradients' operands to TF32 (docs/gpu.md)",
+        Decides.OUTCOME,
+        default=False,
     )
     as_in_2017: bool = _option(
-        None,
-        None,
         "keep the original's mistakes that change what is measured (README, deviations)",
-        False,
+        Decides.OUTCOME,
+        default=False,
     )
 
     @property
@@ -74,26 +170,68 @@ class Options:
         return (self.lr_fin / self.lr_start) ** (1.0 / max(self.epochs, 1))
 
 
+OPTIONS: dict[str, Option] = {
+    option.name: option.metadata["option"] for option in fields(Options)[1:]
+}
+
+
+def flag(name: str) -> str:
+    """The option `name` as it is written on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def completed(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a run's record, with those that came later as runs behaved before them."""
+    before = {
+        name: option.default if option.before is SAME_AS_DEFAULT else option.before
+        for name, option in OPTIONS.items()
+    }
+    return {**before, **recorded}
+
+
+def outcome_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a run's record: the options that decide its outcome, those included that came later.
+
+    An option that this version does not know, of a record of a later one, counts as deciding.
+    """
+    return {
+        name: value
+        for name, value in completed(recorded).items()
+        if name != "experiment"
+        and (name not in OPTIONS or OPTIONS[name].decides is Decides.OUTCOME)
+    }
+
+
+def contradiction(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> str | None:
+    """The first of the `chosen` options with which the run `recorded` cannot go on; None if none.
+
+    Only what decides nothing may differ.
+    """
+    earlier = completed(recorded)
+    for name, value in chosen.items():
+        free = name in OPTIONS and OPTIONS[name].decides is Decides.NOTHING
+        if not free and earlier.get(name) != value:
+            return name
+    return None
+
+
 def parse(script: str, documentation: str, argv: Sequence[str] | None, **defaults) -> Options:
     """The options of `script`, whose docstring is `documentation`, from the command line `argv`.
 
     The experiment is named after the script. `defaults` are its own values of any of `Options`.
     """
     parser = ArgumentParser(Path(script).name, documentation)
-    for option in fields(Options)[1:]:
-        default = defaults.pop(option.name, option.default)
-        flag = "--" + option.name.replace("_", "-")
-        text = option.metadata["help"]
-        if option.metadata["parse"] is None:
-            parser.add_argument(flag, action="store_true", default=default, help=text)
+    for name, option in OPTIONS.items():
+        default = defaults.pop(name, option.default)
+        if option.parse is None:
+            parser.add_argument(flag(name), action="store_true", default=default, help=option.help)
             continue
-        if default is not None:
-            text += f" (default: {default})"
+        text = option.help if default is None else f"{option.help} (default: {default})"
         parser.add_argument(
-            flag,
-            type=option.metadata["parse"],
-            metavar=option.metadata["metavar"],
-            choices=option.metadata.get("choices"),
+            flag(name),
+            type=option.parse,
+            metavar=option.metavar,
+            choices=option.choices,
             default=default,
             help=text.replace("%", "%%"),
         )

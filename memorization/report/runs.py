@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from foundations.errors import UserError
+from memorization.options import outcome_settings
 from memorization.run.folder import METRICS_FILE, load_metrics
 from memorization.run.record import RUN_FILE, load_record
 from training_loop import metrics
-
-# Options that say where a run is kept, not what it measures.
-_NO_SETTINGS = {"experiment", "seed", "corruption", "data_dir", "results_dir"}
-_FLAGS = {"overwrite", "resume", "quiet", "tensorboard", "measure", "save_every"}
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,8 @@ class MeasuredRun:
     @property
     def settings(self) -> dict[str, Any]:
         """The options that decide the outcome, but for corruption and seed."""
-        return {
-            name: value for name, value in self.options.items() if name not in _NO_SETTINGS | _FLAGS
-        }
+        settings = outcome_settings(self.options)
+        return {n: value for n, value in settings.items() if n not in ("corruption", "seed")}
 
 
 @dataclass(frozen=True)

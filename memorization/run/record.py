@@ -13,7 +13,7 @@ import datasets
 from datasets.labelled_sets import SETS, LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization.options import Options
+from memorization.options import Options, completed, contradiction, flag
 
 RUN_FILE = "run.json"
 
@@ -29,17 +29,6 @@ N_CLASSES = 10
 ACTIVATIONS = ("tanh", "sigmoid")
 LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
 PACKAGES = ("numpy", "scipy", "h5py", "theano", "lasagne")
-
-# Options in which a resumed run may differ from its record.
-FREE_OPTIONS = (
-    "data_dir",
-    "results_dir",
-    "overwrite",
-    "resume",
-    "save_every",
-    "quiet",
-    "tensorboard",
-)
 
 
 def describe_run(
@@ -138,14 +127,13 @@ def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[st
             f"({EARLIER_FORMATS[format_of(earlier)]}); figures, report and evaluation still read "
             "it; give another --results-dir, or start over with --overwrite"
         )
-    recorded = earlier["options"]
-    for name, value in record["options"].items():
-        if name not in FREE_OPTIONS and recorded.get(name) != value:
-            flag = "--" + name.replace("_", "-")
-            raise UserError(
-                f"{flag} {value} contradicts the run to be resumed, which has {flag} "
-                f"{reading.printable(recorded.get(name))}; leave it as it was, or start over with "
-                "--overwrite"
-            )
+    recorded, chosen = completed(earlier["options"]), record["options"]
+    name = contradiction(recorded, chosen)
+    if name is not None:
+        raise UserError(
+            f"{flag(name)} {chosen[name]} contradicts the run to be resumed, which has "
+            f"{flag(name)} {reading.printable(recorded.get(name))}; leave it as it was, or start "
+            "over with --overwrite"
+        )
     if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise UserError(f"{folder}: the data set is not the one that this run began with")
