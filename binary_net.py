@@ -111,14 +111,14 @@ class _BinarizedWeights:
     W: Any
     params: dict
 
-    def _set_options(self, binary, stochastic, H, W_LR_scale, fan_in, fan_out):
-        """Set `binary`, `stochastic`, `H` and `W_LR_scale`; "Glorot" stands for Glorot's bound."""
+    def _set_options(self, binary, stochastic, H, W_LR_scale, srng, fan_in, fan_out):
+        """Set the layer's options; "Glorot" stands for Glorot's bound, no `srng` for a new one."""
         glorot = np.float32(np.sqrt(1.5 / (fan_in + fan_out)))
         self.binary = binary
         self.stochastic = stochastic
         self.H = glorot if H == "Glorot" else H
         self.W_LR_scale = np.float32(1.0 / glorot) if W_LR_scale == "Glorot" else W_LR_scale
-        self._srng = MRG_RandomStreams(lasagne.random.get_rng().randint(1, 2147462579))
+        self._srng = srng or MRG_RandomStreams(lasagne.random.get_rng().randint(1, 2147462579))
 
     def _initial_weights(self, keywords):
         if self.binary:
@@ -143,8 +143,8 @@ class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
     """A dense layer with weights -H and +H: `nonlinearity(input . Wb + b)`.
 
     Input (batch, ...), output (batch, num_units), both float. `W_LR_scale` multiplies the steps of
-    `W` (see `clipping_scaling`); "Glorot" is `1 / sqrt(1.5 / (inputs + units))`. Other arguments:
-    `lasagne.layers.DenseLayer`.
+    `W` (see `clipping_scaling`); "Glorot" is `1 / sqrt(1.5 / (inputs + units))`. `srng` draws
+    stochastic weights (an `MRG_RandomStreams`). Other arguments: `lasagne.layers.DenseLayer`.
     """
 
     def __init__(
@@ -155,11 +155,12 @@ class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
         stochastic=True,
         H=1.0,
         W_LR_scale="Glorot",
+        srng=None,
         **kwargs,
     ):
         shape = getattr(incoming, "output_shape", incoming)
         inputs = int(np.prod(shape[1:]))
-        self._set_options(binary, stochastic, H, W_LR_scale, inputs, num_units)
+        self._set_options(binary, stochastic, H, W_LR_scale, srng, inputs, num_units)
         super().__init__(incoming, num_units, **self._initial_weights(kwargs))
         self._tag_weights()
 
@@ -176,9 +177,9 @@ class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
     """A convolution with filters -H and +H: `nonlinearity(input * Wb + b)`, flipped filters.
 
     Input (batch, channels, rows, columns), output (batch, num_filters, rows, columns), both float.
-    "Glorot" counts a filter's area into fan-in and fan-out. Other arguments:
-    `lasagne.layers.Conv2DLayer`. Lasagne 0.1 pads by copying the input; here Theano's own
-    convolution is given the padding, wherever it knows that padding.
+    "Glorot" counts a filter's area into fan-in and fan-out; `srng` is `DenseLayer`'s. Other
+    arguments: `lasagne.layers.Conv2DLayer`. Lasagne 0.1 pads by copying the input; here Theano's
+    own convolution is given the padding, wherever it knows that padding.
     """
 
     def __init__(
@@ -190,12 +191,13 @@ class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
         stochastic=True,
         H=1.0,
         W_LR_scale="Glorot",
+        srng=None,
         **kwargs,
     ):
         shape = getattr(incoming, "output_shape", incoming)
         area = int(np.prod(lasagne.utils.as_tuple(filter_size, 2)))
         self._set_options(
-            binary, stochastic, H, W_LR_scale, int(shape[1]) * area, num_filters * area
+            binary, stochastic, H, W_LR_scale, srng, int(shape[1]) * area, num_filters * area
         )
         super().__init__(incoming, num_filters, filter_size, **self._initial_weights(kwargs))
         self._tag_weights()

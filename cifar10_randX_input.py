@@ -15,7 +15,7 @@ def main(argv=None):
         __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=0.0
     )
     data = experiment.load_data("cifar10", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed)
+    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels)
     data = data.with_noise_images(chosen.seed, variance=0.1)
 
     from memorization import networks

@@ -14,7 +14,7 @@ def main(argv=None):
         __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
     )
     data = experiment.load_data("svhn", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed)
+    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels)
 
     from memorization import networks
 

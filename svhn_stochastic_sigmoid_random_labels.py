@@ -19,7 +19,7 @@ def main(argv=None):
     )
     randomized = ("train", "valid") if chosen.as_in_2017 else ("train", "valid", "test")
     data = experiment.load_data("svhn", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed, sets=randomized)
+    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels, sets=randomized)
 
     from memorization import networks
 

@@ -32,5 +32,5 @@ class Side:
 def images_and_labels(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Drawn digits, uint8 (count, 3, 32, 32), with random labels int64 (count,)."""
     images = datasets.load_synthetic("cifar10", n_train=count, n_test=0).images
-    labels, _ = datasets.randomize_labels(np.zeros(count, np.int64), 1.0, seed=1)
+    labels, _ = datasets.randomize_labels(np.zeros(count, np.int64), 1.0, np.random.RandomState(1))
     return images, labels

@@ -2,7 +2,7 @@
 
 from datasets.cifar10 import load_cifar10
 from datasets.pool import DataError, DataSet, to_unit_range
-from datasets.randomize import gaussian_images, random_state, randomize_labels
+from datasets.randomize import gaussian_images, randomize_labels
 from datasets.svhn import load_svhn
 from datasets.synthetic import load_synthetic
 
@@ -13,7 +13,6 @@ __all__ = [
     "load_cifar10",
     "load_svhn",
     "load_synthetic",
-    "random_state",
     "randomize_labels",
     "to_unit_range",
 ]

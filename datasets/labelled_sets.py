@@ -9,18 +9,28 @@ from typing import Any
 import numpy as np
 
 import datasets
+from foundations.streams import Purpose, random_state
 
 SETS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """Image numbers into the pool, their given labels and their true ones; int64, (n,) each."""
+    """Image numbers into the pool, their given labels and their true ones; int64, (n,) each.
+
+    `replaced` (n,) bool: the label was drawn anew. One in ten of these came out as it was; the
+    others are `corrupted`.
+    """
 
     numbers: np.ndarray
     labels: np.ndarray
     true_labels: np.ndarray
-    corrupted: np.ndarray
+    replaced: np.ndarray
+
+    @property
+    def corrupted(self) -> np.ndarray:
+        """Which given labels differ from the true ones, (n,) bool."""
+        return self.labels != self.true_labels
 
     def first(self, count: int) -> LabelledSet:
         """The first `count` images alone."""
@@ -28,7 +38,7 @@ class LabelledSet:
             self.numbers[:count],
             self.labels[:count],
             self.true_labels[:count],
-            self.corrupted[:count],
+            self.replaced[:count],
         )
 
 
@@ -81,10 +91,9 @@ class LabelledSets:
         changed: dict[str, Any] = {}
         for name in sets:
             given: LabelledSet = getattr(self, name)
-            labels, corrupted = datasets.randomize_labels(
-                given.true_labels, fraction, seed=[seed, SETS.index(name)]
-            )
-            changed[name] = replace(given, labels=labels, corrupted=corrupted)
+            stream = random_state(Purpose.LABELS, seed, SETS.index(name))
+            labels, replaced = datasets.randomize_labels(given.true_labels, fraction, stream)
+            changed[name] = replace(given, labels=labels, replaced=replaced)
         return replace(self, **changed)
 
     def with_noise_images(self, seed: int, variance: float) -> LabelledSets:
@@ -94,5 +103,6 @@ class LabelledSets:
         """
         images = datasets.to_unit_range(self.images)
         shape = (len(self.train.numbers), *images.shape[1:])
-        images[self.train.numbers] = datasets.gaussian_images(shape, seed, variance)
+        stream = random_state(Purpose.GAUSSIAN_IMAGES, seed)
+        images[self.train.numbers] = datasets.gaussian_images(shape, stream, variance)
         return replace(self, images=images, noise=(seed, variance))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from datasets.pool import DataSet
-from datasets.randomize import random_state
+from foundations.streams import Purpose, random_state
 
 SIZE = 32
 
@@ -40,10 +40,11 @@ def load_synthetic(
     """Drawn digits with the sets of CIFAR-10 (last tenth held out) or SVHN (validation inside).
 
     `n_train` counts the validation images of "cifar10" too; "svhn" validates on the first tenth of
-    its training images, which it trains on as well. Named "synthetic-cifar10" or "synthetic-svhn".
+    its training images, which it trains on as well. Both kinds are the same images. Named
+    "synthetic-cifar10" or "synthetic-svhn".
     """
     count = n_train + n_test
-    state = random_state([seed, count])
+    state = random_state(Purpose.DRAWN_DIGITS, seed, count)
     labels = state.randint(0, 10, size=count, dtype=np.int64)
     images = np.concatenate(
         [draw(labels[start : start + _CHUNK], state) for start in range(0, count, _CHUNK)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import binary_net
 from foundations.errors import UserError
+from foundations.streams import Purpose, mrg_seed, random_state
 
 # binary_net prepares Theano and Lasagne for import, so it comes first.
 # isort: split
@@ -17,6 +19,7 @@ import numpy as np
 import theano
 import theano.tensor as T
 from lasagne import layers
+from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 from foundations import files
 from training_loop.loop import Functions
@@ -62,11 +65,10 @@ def build_cnn(
     layers with `widths[6:]` units, all of them times `width`, and an output of 10; batch norm after
     each, the binary `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the last.
     `dropout` gives the probabilities after the two hidden dense layers, before their batch norm.
-    `stochastic` weights are drawn anew for every output that is not deterministic. `seed` starts
-    the weights and the random streams.
+    `stochastic` weights are drawn anew for every output that is not deterministic. `seed` names
+    the streams of weights, stochastic weights and dropout, layer by layer.
     """
     widths = scale_widths(widths, width)
-    lasagne.random.set_rng(np.random.RandomState(seed))
     binary: dict[str, Any] = {
         "binary": True,
         "stochastic": stochastic,
@@ -76,19 +78,47 @@ def build_cnn(
     }
     network = layers.InputLayer((None, *IMAGE_SHAPE))
     for number, filters in enumerate(widths[:6]):
-        network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, **binary)
+        with layer_streams(seed, number) as srng:
+            network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, srng=srng, **binary)
         if number % 2:
             network = layers.MaxPool2DLayer(network, (2, 2))
         network = binary_net.BatchNormLayer(network, **BATCH_NORM)
         network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
-    for units, probability in zip(widths[6:], dropout):
-        network = binary_net.DenseLayer(network, units, **binary)
+    for number, (units, probability) in enumerate(zip(widths[6:], dropout), start=6):
+        with layer_streams(seed, number) as srng:
+            network = binary_net.DenseLayer(network, units, srng=srng, **binary)
         if probability:
-            network = layers.DropoutLayer(network, p=probability)
+            network = DropoutLayer(network, probability, seed, number)
         network = binary_net.BatchNormLayer(network, **BATCH_NORM)
         network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
-    network = binary_net.DenseLayer(network, N_CLASSES, **binary)
+    with layer_streams(seed, len(widths)) as srng:
+        network = binary_net.DenseLayer(network, N_CLASSES, srng=srng, **binary)
     return binary_net.BatchNormLayer(network, **BATCH_NORM)
+
+
+@contextmanager
+def layer_streams(seed: int, number: int) -> Iterator[MRG_RandomStreams]:
+    """While the layer of this `number` is made, Lasagne draws its weights from their own stream.
+
+    Yields what draws its stochastic weights. A layer's streams depend on `seed` and `number` alone,
+    so that networks which differ elsewhere start from the same weights.
+    """
+    before = lasagne.random.get_rng()
+    lasagne.random.set_rng(random_state(Purpose.WEIGHTS, seed, number))
+    try:
+        yield MRG_RandomStreams(mrg_seed(Purpose.STOCHASTIC_WEIGHTS, seed, number))
+    finally:
+        lasagne.random.set_rng(before)
+
+
+class DropoutLayer(layers.DropoutLayer):
+    """Lasagne's dropout, drawn from the stream of `seed` and of the layer's `number`."""
+
+    def __init__(self, incoming, p: float, seed: int, number: int):
+        # Lasagne's layer seeds a generator of its own, from whichever is set.
+        with layer_streams(seed, number):
+            super().__init__(incoming, p=p)
+        self._srng = MRG_RandomStreams(mrg_seed(Purpose.DROPOUT, seed, number))
 
 
 def describe(network: layers.Layer) -> dict[str, Any]:

@@ -87,6 +87,12 @@ class Options:
         metavar="N",
         default=0,
     )
+    label_seed: int | None = _option(
+        "of the labels alone (default: that of --seed)",
+        Decides.OUTCOME,
+        parse=seed_number,
+        metavar="N",
+    )
     lr_start: float = _option(
         "learning rate of the first epoch",
         Decides.OUTCOME,
@@ -163,6 +169,11 @@ class Options:
         Decides.OUTCOME,
         default=False,
     )
+
+    @property
+    def seed_of_labels(self) -> int:
+        """What names the stream of the random labels: --label-seed, or else --seed."""
+        return self.seed if self.label_seed is None else self.label_seed
 
     @property
     def lr_decay(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from foundations.errors import UserError
+from foundations.streams import Purpose, random_state
 from training_loop import metrics
 from training_loop.evaluation import Evaluation, Examples, batches, class_numbers, evaluate
 from training_loop.observers import Observer, Observers
@@ -75,8 +76,7 @@ def shuffled(n: int, seed: int, epoch: int, parts: int = 1) -> np.ndarray:
     Being free of state, it is the same after a resume. With `parts` > 1 images stay within their
     part, as in the original, which shuffled large sets piecewise.
     """
-    # numpy's frozen stream: the same order in every version.
-    state = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([seed, epoch])))
+    state = random_state(Purpose.BATCH_ORDER, seed, epoch)
     return np.concatenate([state.permutation(p) for p in np.array_split(np.arange(n), parts)])
 
 

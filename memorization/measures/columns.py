@@ -15,6 +15,7 @@ import numpy as np
 import datasets
 from datasets.labelled_sets import LabelledSet, LabelledSets
 from foundations import files
+from foundations.streams import Purpose, random_state
 from training_loop import metrics
 from training_loop.evaluation import Evaluation, batches, share
 from training_loop.observers import Observer
@@ -54,12 +55,11 @@ class HeldArray:
 def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[str, float]:
     """Errors on the wrongly and on the rightly labelled images, and what the former pass for.
 
-    `evaluation` is that of the first images of `labelled`. An image counts as corrupted where its
-    given label is not its true one; a part without images gives NaN.
+    `evaluation` is that of the first images of `labelled`; a part without images gives NaN.
     """
     n = len(evaluation.predictions)
     given, true = labelled.labels[:n], labelled.true_labels[:n]
-    corrupted = given != true
+    corrupted = labelled.corrupted[:n]
     predictions = evaluation.predictions
     return {
         "training_error_corrupted": share(predictions != given, corrupted),
@@ -154,16 +154,15 @@ def saturation(
 
 
 def find_critical(
-    step_to_another_class: Callable, images: np.ndarray, seed: Sequence[int], radius: float
+    step_to_another_class: Callable, images: np.ndarray, state: np.random.RandomState, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Look for another prediction within `radius` of each of `images` (n, ...) float32, per pixel.
 
     The Langevin adversarial sample search of Arpit et al. (arXiv 1706.05394, algorithm 1): steps
-    along the sign of a gradient, with noise drawn from `seed`, brought back into the box. Returns
+    along the sign of a gradient, with noise drawn from `state`, brought back into the box. Returns
     which images are critical (n,) bool, and for these a point of the box that is predicted
     otherwise, images' shape.
     """
-    state = datasets.random_state(seed)
     critical, points = np.zeros(len(images), bool), images.copy()
     for chosen in batches(np.arange(len(images)), BATCH_SIZE):
         critical[chosen], points[chosen] = _find_critical(
@@ -186,6 +185,11 @@ def _find_critical(step_to_another_class, images, state, radius):
     return critical, points
 
 
+def drawn(numbers: np.ndarray, count: int, state: np.random.RandomState) -> np.ndarray:
+    """`count` of `numbers` (n,), or all where there are fewer, in their order."""
+    return numbers[np.sort(state.permutation(len(numbers))[:count])]
+
+
 class Measures(Observer):
     """Measures the columns of --measure after every epoch; keeps the images' history.
 
@@ -204,11 +208,12 @@ class Measures(Observer):
         self._history = ImageHistory(len(data.train.numbers))
         self._flips = SignFlips(functions.weights)
         self.state = [*self._history.state, *self._flips.state]
-        self._saturation_images = self._drawn(data.train, SATURATION_IMAGES)
-        self._critical_images = {
-            "training": self._drawn(data.train, CRITICAL_IMAGES),
-            "test": self._drawn(data.test, CRITICAL_IMAGES),
-        }
+        stream = random_state(Purpose.SATURATION_SAMPLE, seed)
+        self._saturation_images = drawn(data.train.numbers, SATURATION_IMAGES, stream)
+        self._critical_images = {}
+        for number, (name, labelled) in enumerate((("training", data.train), ("test", data.test))):
+            stream = random_state(Purpose.CRITICAL_SAMPLE, seed, number)
+            self._critical_images[name] = drawn(labelled.numbers, CRITICAL_IMAGES, stream)
 
     def measure(self, epoch, evaluations):
         training_pass = evaluations["training"]
@@ -222,21 +227,16 @@ class Measures(Observer):
         columns.update(
             saturation(self.functions.count_saturated, images, self.functions.activations)
         )
-        for number, (name, chosen) in enumerate(self._critical_images.items(), start=1):
+        for number, (name, chosen) in enumerate(self._critical_images.items()):
             critical, _ = find_critical(
                 self.functions.step_to_another_class,
                 self._images(chosen),
-                [self._seed, epoch, number],
+                random_state(Purpose.CRITICAL_NOISE, self._seed, epoch, number),
                 CRITICAL_RADIUS * float(GREY_LEVEL),
             )
             columns[f"critical_sample_ratio_{name}"] = share(critical)
         self._history.save(self._path)
         return columns
-
-    def _drawn(self, labelled: LabelledSet, count: int) -> np.ndarray:
-        """Numbers of `count` images of a set, drawn once for the whole run."""
-        order = datasets.random_state([self._seed, 0]).permutation(len(labelled.numbers))
-        return labelled.numbers[np.sort(order[:count])]
 
     def _images(self, numbers: np.ndarray) -> np.ndarray:
         images = self._data.images[numbers]

@@ -124,5 +124,5 @@ def _corruption_row(line: Any, families: list[list[Group]]) -> None:
                 **style.line(1),
             )
         plotting.percent_axis(axes.xaxis)
-        axes.set_xlabel("corrupted labels")
+        axes.set_xlabel("replaced labels")
         axes.set_title(f"after the last epoch: {error.replace('_', ' ')}")

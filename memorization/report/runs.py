@@ -12,7 +12,7 @@ from typing import Any
 from foundations.errors import UserError
 from memorization.options import outcome_settings
 from memorization.run.folder import METRICS_FILE, load_metrics
-from memorization.run.record import RUN_FILE, load_record
+from memorization.run.record import RUN_FILE, format_of, load_record
 from training_loop import metrics
 
 
@@ -127,6 +127,7 @@ def grouped(runs: Sequence[MeasuredRun]) -> list[Group]:
             run.record["experiment"],
             run.options["corruption"],
             tuple(sorted((name, str(value)) for name, value in run.settings.items())),
+            format_of(run.record),
             str(run.record["data"].get("fingerprint")),
             run.epochs,
         )

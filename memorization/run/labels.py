@@ -12,7 +12,7 @@ import datasets
 from datasets.labelled_sets import SETS, LabelledSet, LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization.run.record import LOADERS, N_CLASSES
+from memorization.run.record import LOADERS, N_CLASSES, format_of
 
 LABELS_FILE = "labels.npz"
 
@@ -24,7 +24,7 @@ def save_labels(folder: Path, data: LabelledSets) -> None:
         labelled = getattr(data, name)
         arrays[f"{name}_labels"] = labelled.labels
         arrays[f"{name}_true_labels"] = labelled.true_labels
-        arrays[f"{name}_corrupted"] = labelled.corrupted
+        arrays[f"{name}_replaced"] = labelled.replaced
         arrays[f"{name}_numbers"] = labelled.numbers
     files.save_arrays(folder / LABELS_FILE, **arrays)
 
@@ -39,10 +39,13 @@ def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
         arrays = dict(stored)
         for name in SETS:
             numbers = arrays[f"{name}_numbers"]
+            # What format 1 called the same.
+            if f"{name}_corrupted" in arrays:
+                arrays[f"{name}_replaced"] = arrays.pop(f"{name}_corrupted")
             reading.check_vector(f"{name}_numbers", numbers, "iu", 0, images - 1)
-            for kind in ("labels", "true_labels", "corrupted"):
+            for kind in ("labels", "true_labels", "replaced"):
                 array = arrays[f"{name}_{kind}"]
-                of_dtype, most = ("b", 1) if kind == "corrupted" else ("iu", N_CLASSES - 1)
+                of_dtype, most = ("b", 1) if kind == "replaced" else ("iu", N_CLASSES - 1)
                 reading.check_vector(f"{name}_{kind}", array, of_dtype, 0, most)
                 if len(array) != len(numbers):
                     raise ValueError(f"{len(array)} {name}_{kind} for {len(numbers)} images")
@@ -59,6 +62,11 @@ def labelled_sets_of(
     """
     settings = record["options"]
     name = record["data"]["name"]
+    if format_of(record) == 1 and (settings["synthetic"] or record["data"]["noise"]):
+        raise UserError(
+            f"{folder}: a run of version 1.0.0, whose images were drawn from other random streams; "
+            "only that version can draw them again"
+        )
     if settings["synthetic"]:
         data = LabelledSets.of(datasets.load_synthetic(name.rpartition("-")[2]))
     else:
@@ -74,7 +82,7 @@ def labelled_sets_of(
             numbers=arrays[f"{name}_numbers"],
             labels=arrays[f"{name}_labels"],
             true_labels=arrays[f"{name}_true_labels"],
-            corrupted=arrays[f"{name}_corrupted"],
+            replaced=arrays[f"{name}_replaced"],
         )
         for name in SETS
     }

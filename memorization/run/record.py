@@ -21,8 +21,8 @@ RUN_FILE = "run.json"
 # figures, report and evaluation. What has changed since each earlier one:
 FORMAT = 2
 EARLIER_FORMATS = {
-    1: "labels, noise and batches were drawn from other random streams, and its state was saved "
-    "under numbers",
+    1: "labels, order of the batches and samples of --measure shared a random stream, and the "
+    "state was saved under numbers",
 }
 
 N_CLASSES = 10

@@ -60,7 +60,7 @@ def test_public_names_and_defaults():
         parameters = inspect.signature(function).parameters.values()
         return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
-    layer = {"binary": True, "stochastic": True, "H": 1.0, "W_LR_scale": "Glorot"}
+    layer = {"binary": True, "stochastic": True, "H": 1.0, "W_LR_scale": "Glorot", "srng": None}
     assert defaults(binary_net.DenseLayer) == layer
     assert defaults(binary_net.Conv2DLayer) == layer
     assert list(inspect.signature(binary_net.train).parameters)[:15] == [

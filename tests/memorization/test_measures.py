@@ -15,6 +15,7 @@ from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, st
 
 from datasets.labelled_sets import LabelledSet
 from foundations.errors import UserError
+from foundations.streams import Purpose, random_state
 from memorization.measures import columns as measures
 from memorization.run import folder as run_folder
 from memorization.run import tensorboard as event_files
@@ -135,19 +136,23 @@ def test_saturation(network, images):
     assert list(shares.values()) == [0, 1, 0, 0, 1, 0, 1, 22 / 64]
 
 
+def noise():
+    return random_state(Purpose.CRITICAL_NOISE, 1, 2)
+
+
 def test_critical_images(network, images):
     _, functions, predict = network
     step = functions.step_to_another_class
     centre = predict(images)
     shares = []
-    for radius in (0.0, 0.01, 0.3):
-        critical, points = measures.find_critical(step, images, [1, 2], radius)
+    for radius in (0.0, 1e-3, 0.3):
+        critical, points = measures.find_critical(step, images, noise(), radius)
         assert np.array_equal(predict(points) != centre, critical)
         assert np.abs(points - images).max() <= radius + 1e-6
         shares.append(critical.mean())
     assert shares[0] == 0
     assert 0 < shares[1] < shares[2]
-    again, _ = measures.find_critical(step, images, [1, 2], 0.3)
+    again, _ = measures.find_critical(step, images, noise(), 0.3)
     assert np.array_equal(again, critical)
 
 
@@ -157,11 +162,11 @@ def test_a_constant_network_has_no_critical_images(network, images):
     before = last.gamma.get_value()
     try:
         last.gamma.set_value(0 * before)
-        critical, _ = measures.find_critical(functions.step_to_another_class, images, [1], 0.5)
+        critical, _ = measures.find_critical(functions.step_to_another_class, images, noise(), 0.5)
     finally:
         last.gamma.set_value(before)
     assert not critical.any()
-    nothing, _ = measures.find_critical(functions.step_to_another_class, images[:0], [1], 0.5)
+    nothing, _ = measures.find_critical(functions.step_to_another_class, images[:0], noise(), 0.5)
     assert nothing.shape == (0,)
 
 

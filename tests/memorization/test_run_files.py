@@ -279,7 +279,7 @@ def test_metrics_that_are_none(column, value, whole, tmp_path):
         ("train_numbers", -1),
         ("test_numbers", POOL),
         ("valid_true_labels", 0.5),
-        ("train_corrupted", 1),
+        ("train_replaced", 1),
     ],
 )
 def test_labels_that_are_none(array, value, whole, tmp_path):

@@ -75,7 +75,7 @@ def test_a_last_step_that_spoils_the_parameters(run, tmp_path):
 def test_all_labels_or_none_replaced(corruption, replaced, run):
     folder, _ = run("--corruption", corruption, "--train-size", "60", "--epochs", "1")
     with np.load(folder / "labels.npz") as stored:
-        assert stored["train_corrupted"].sum() == replaced
+        assert stored["train_replaced"].sum() == replaced
         different = np.sum(stored["train_labels"] != stored["train_true_labels"])
     # Of those drawn anew, one in ten is drawn as it was.
     assert different == 0 if replaced == 0 else 40 <= different < 60

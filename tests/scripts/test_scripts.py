@@ -59,7 +59,7 @@ def test_labels_are_random_where_the_experiment_says_so(runs):
             for name in ("train", "valid", "test"):
                 true, given = stored[f"{name}_true_labels"], stored[f"{name}_labels"]
                 random = script != "cifar10_randX_input"
-                assert stored[f"{name}_corrupted"].all() == random
+                assert stored[f"{name}_replaced"].all() == random
                 assert np.array_equal(true, given) != random
 
 
