@@ -22,27 +22,19 @@ from typing import Any
 
 import numpy as np
 
-from theano_engine.setup.lasagne_imports import lasagne_imports
-
-with lasagne_imports():
-    import lasagne
-
-import theano
-import theano.tensor as T
-from theano.sandbox.rng_mrg import MRG_RandomStreams
-
-import theano_engine.rewrites
-import theano_engine.setup.precompiled
 from foundations import files
+from theano_engine import T, theano
 from theano_engine.ops.batch_norm import batch_normalization_train
 from theano_engine.ops.rounding import round3
+from theano_engine.setup.lasagne_imports import lasagne_imports
 from training_loop import loop
 from training_loop.evaluation import Examples, evaluate
 from training_loop.loop import DivergenceError
 from training_loop.observers import Observer
 from training_loop.progress import Progress
 
-theano_engine.setup.precompiled.install()
+with lasagne_imports():
+    import lasagne
 
 __all__ = [
     "BatchNormLayer",
@@ -118,7 +110,9 @@ class _BinarizedWeights:
         self.stochastic = stochastic
         self.H = glorot if H == "Glorot" else H
         self.W_LR_scale = np.float32(1.0 / glorot) if W_LR_scale == "Glorot" else W_LR_scale
-        self._srng = srng or MRG_RandomStreams(lasagne.random.get_rng().randint(1, 2147462579))
+        self._srng = srng or theano.sandbox.rng_mrg.MRG_RandomStreams(
+            lasagne.random.get_rng().randint(1, 2147462579)
+        )
 
     def _initial_weights(self, keywords):
         if self.binary:

@@ -91,12 +91,7 @@ def _dense_rows(options):
 
 
 def _compiled_convolution():
-    import theano_engine  # noqa: F401 - before theano
-
-    # isort: split
-    import theano
-    import theano.tensor as T
-
+    from theano_engine import T, theano
     from theano_engine.ops.binary_conv import BinaryConv2d
 
     x, w = T.tensor4(), T.tensor4()
@@ -106,12 +101,7 @@ def _compiled_convolution():
 
 
 def _compiled_dot():
-    import theano_engine  # noqa: F401 - before theano
-
-    # isort: split
-    import theano
-    import theano.tensor as T
-
+    from theano_engine import T, theano
     from theano_engine.ops.binary_dot import BinaryDot
 
     x, w = T.matrix(), T.matrix()

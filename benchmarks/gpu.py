@@ -19,17 +19,14 @@ import statistics
 import time
 from pathlib import Path
 
-import theano_side
-
-# theano_side prepares Theano for import, so it comes first.
-# isort: split
 import numpy as np
-import theano
+import theano_side
 import torch
-from lasagne import layers
 from torch_binarynet import Trainer
 
+from binary_net import lasagne
 from memorization import networks
+from theano_engine import theano
 from theano_engine.torch_linker import torch_mode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "gpu.md"
@@ -50,7 +47,7 @@ class Ours:
         if device == "cpu":
             execution = {"graphs": "eager", "compiled graphs": "compiled"}.get(execution, execution)
         self.network = networks.build_cnn(widths)
-        layers.set_all_param_values(self.network, theano_side.start(widths))
+        lasagne.layers.set_all_param_values(self.network, theano_side.start(widths))
         mode = torch_mode(device, execution=execution, allow_tf32=tf32)
         pool = networks.shared_pool(images)
         self.labels = labels
@@ -107,7 +104,7 @@ def check_equal(widths, images, labels, device: str, tf32: bool) -> None:
         np.testing.assert_allclose(losses, expected_test[0], rtol=tolerance, atol=1e-3)
         assert (predictions == expected_test[1]).mean() >= 0.98
         np.testing.assert_allclose(float(ours.train(numbers)), expected, rtol=tolerance)
-        weights = layers.get_all_params(ours.network, binary=True)
+        weights = lasagne.layers.get_all_params(ours.network, binary=True)
         for W, theirs_W in zip(weights, theirs.trainer.lasagne_weights()):
             parted = np.abs(np.asarray(W.get_value()) - theirs_W) > 1e-4
             assert parted.mean() < tolerance, W

@@ -57,12 +57,9 @@ def measured_ceilings() -> dict:
 
 def sgemm_rate(rounds: int) -> float:
     """Multiply-adds a second, in 1e9, of a 2048-cubed float product through Theano."""
-    import theano_engine  # noqa: F401 - before theano
-
-    # isort: split
     import numpy as np
-    import theano
-    import theano.tensor as T
+
+    from theano_engine import T, theano
 
     n = 2048
     generator = np.random.default_rng(0)
@@ -87,9 +84,8 @@ def signs(*shape):
 def convolution_rows(rounds: int):
     """Forward, input gradient and filter gradient of the five shapes of binary convolution."""
     import numpy as np
-    import theano
-    import theano.tensor as T
 
+    from theano_engine import T, theano
     from theano_engine.ops.binary_conv import BinaryConv2d
     from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
 
@@ -128,9 +124,8 @@ def convolution_rows(rounds: int):
 def batch_norm_rows(rounds: int):
     """Batch norm with its activation, forward: reads its input twice, writes its output once."""
     import numpy as np
-    import theano
-    import theano.tensor as T
 
+    from theano_engine import T, theano
     from theano_engine.ops.batch_norm import BatchNormTrainKernel
 
     x, gamma, beta = T.tensor4(), T.vector(), T.vector()

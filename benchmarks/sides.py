@@ -10,12 +10,11 @@ from __future__ import annotations
 import sys
 
 import inputs
+import numpy as np
 from theano_side import WIDTHS, start, theano_side
 from torch_side import torch_side
 
-# isort: split
-import numpy as np
-from lasagne import layers
+from binary_net import lasagne
 
 BATCH_SIZE = 50
 
@@ -35,7 +34,7 @@ def check_equal(parameters, images, labels, batch_size: int) -> None:
     np.testing.assert_allclose(tested[0][0], tested[1][0], rtol=1e-3, atol=1e-4)
     assert np.array_equal(tested[0][1], tested[1][1])
     np.testing.assert_allclose(ours.train(numbers), theirs.train(numbers), rtol=1e-4)
-    weights = layers.get_all_params(network, binary=True)
+    weights = lasagne.layers.get_all_params(network, binary=True)
     for W, theirs_W in zip(weights, trainer.lasagne_weights()):
         assert np.mean(np.abs(W.get_value() - theirs_W) > 1e-4) < 1e-3, W
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inputs
-
-# isort: split
-from memorization import networks
-
-# isort: split
 import numpy as np
-import theano
-from lasagne import layers
+
+from binary_net import lasagne
+from memorization import networks
+from theano_engine import theano
 
 WIDTHS = {"cifar10": networks.CIFAR10_WIDTHS, "svhn": networks.SVHN_WIDTHS}
 
@@ -21,7 +18,7 @@ def start(widths) -> list[np.ndarray]:
     Batch norm's beta is not zero: with it, a sum that equals its mean would sit on the binary
     activation's edge, where a rounding error decides the sign.
     """
-    parameters = layers.get_all_param_values(networks.build_cnn(widths))
+    parameters = lasagne.layers.get_all_param_values(networks.build_cnn(widths))
     generator = np.random.RandomState(0)
     for number in range(2, len(parameters), 6):
         shape = parameters[number].shape
@@ -32,7 +29,7 @@ def start(widths) -> list[np.ndarray]:
 def theano_side(parameters, images, labels, mode=None) -> tuple[inputs.Side, object]:
     """Ours, or another mode's, functions over the pool; and the Lasagne network."""
     network = networks.build_cnn([W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6]])
-    layers.set_all_param_values(network, parameters)
+    lasagne.layers.set_all_param_values(network, parameters)
     functions = networks.build_functions(network, images, mode=mode)
     side = inputs.Side(
         lambda numbers: float(functions.train(numbers, labels[numbers], inputs.LEARNING_RATE)),

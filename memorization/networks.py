@@ -8,27 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 import binary_net
+from binary_net import lasagne
+from foundations import files
 from foundations.errors import UserError
 from foundations.streams import Purpose, mrg_seed, random_state
-
-# binary_net prepares Theano and Lasagne for import, so it comes first.
-# isort: split
-import lasagne
-import numpy as np
-import theano
-import theano.tensor as T
-from lasagne import layers
-from theano.sandbox.rng_mrg import MRG_RandomStreams
-
-from foundations import files
+from theano_engine import T, theano
 from training_loop.loop import Functions
 
 N_CLASSES = 10
 IMAGE_SHAPE = (3, 32, 32)
 POOL_NAME = "images"
 
-# Filters of the six convolutions, then units of the two hidden dense layers.
+# Filters of the six convolutions, then units of the two hidden dense lasagne.layers.
 CIFAR10_WIDTHS = (128, 128, 256, 256, 512, 512, 1024, 1024)
 SVHN_WIDTHS = (64, 64, 128, 128, 256, 256, 1024, 1024)
 
@@ -58,7 +52,7 @@ def build_cnn(
     stochastic: bool = False,
     dropout: Sequence[float] = (0.0, 0.0),
     seed: int = 0,
-) -> layers.Layer:
+) -> lasagne.layers.Layer:
     """BinaryNet's CNN: its output layer, (batch, 10), for images (batch, 3, 32, 32) float32.
 
     Six 3x3 convolutions with `widths[:6]` filters, max-pooling after every second one, two dense
@@ -76,28 +70,28 @@ def build_cnn(
         "W_LR_scale": "Glorot",
         "nonlinearity": lasagne.nonlinearities.identity,
     }
-    network = layers.InputLayer((None, *IMAGE_SHAPE))
+    network = lasagne.layers.InputLayer((None, *IMAGE_SHAPE))
     for number, filters in enumerate(widths[:6]):
         with layer_streams(seed, number) as srng:
             network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, srng=srng, **binary)
         if number % 2:
-            network = layers.MaxPool2DLayer(network, (2, 2))
+            network = lasagne.layers.MaxPool2DLayer(network, (2, 2))
         network = binary_net.BatchNormLayer(network, **BATCH_NORM)
-        network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
+        network = lasagne.layers.NonlinearityLayer(network, ACTIVATIONS[activation])
     for number, (units, probability) in enumerate(zip(widths[6:], dropout), start=6):
         with layer_streams(seed, number) as srng:
             network = binary_net.DenseLayer(network, units, srng=srng, **binary)
         if probability:
             network = DropoutLayer(network, probability, seed, number)
         network = binary_net.BatchNormLayer(network, **BATCH_NORM)
-        network = layers.NonlinearityLayer(network, ACTIVATIONS[activation])
+        network = lasagne.layers.NonlinearityLayer(network, ACTIVATIONS[activation])
     with layer_streams(seed, len(widths)) as srng:
         network = binary_net.DenseLayer(network, N_CLASSES, srng=srng, **binary)
     return binary_net.BatchNormLayer(network, **BATCH_NORM)
 
 
 @contextmanager
-def layer_streams(seed: int, number: int) -> Iterator[MRG_RandomStreams]:
+def layer_streams(seed: int, number: int) -> Iterator[Any]:
     """While the layer of this `number` is made, Lasagne draws its weights from their own stream.
 
     Yields what draws its stochastic weights. A layer's streams depend on `seed` and `number` alone,
@@ -106,29 +100,35 @@ def layer_streams(seed: int, number: int) -> Iterator[MRG_RandomStreams]:
     before = lasagne.random.get_rng()
     lasagne.random.set_rng(random_state(Purpose.WEIGHTS, seed, number))
     try:
-        yield MRG_RandomStreams(mrg_seed(Purpose.STOCHASTIC_WEIGHTS, seed, number))
+        yield theano.sandbox.rng_mrg.MRG_RandomStreams(
+            mrg_seed(Purpose.STOCHASTIC_WEIGHTS, seed, number)
+        )
     finally:
         lasagne.random.set_rng(before)
 
 
-class DropoutLayer(layers.DropoutLayer):
+class DropoutLayer(lasagne.layers.DropoutLayer):
     """Lasagne's dropout, drawn from the stream of `seed` and of the layer's `number`."""
 
     def __init__(self, incoming, p: float, seed: int, number: int):
         # Lasagne's layer seeds a generator of its own, from whichever is set.
         with layer_streams(seed, number):
             super().__init__(incoming, p=p)
-        self._srng = MRG_RandomStreams(mrg_seed(Purpose.DROPOUT, seed, number))
+        self._srng = theano.sandbox.rng_mrg.MRG_RandomStreams(
+            mrg_seed(Purpose.DROPOUT, seed, number)
+        )
 
 
-def describe(network: layers.Layer) -> dict[str, Any]:
+def describe(network: lasagne.layers.Layer) -> dict[str, Any]:
     """The arguments of `build_cnn`, but for the seed, that build a network like this one."""
-    stack = layers.get_all_layers(network)
+    stack = lasagne.layers.get_all_layers(network)
     names = {unit: name for name, unit in ACTIVATIONS.items()}
     convolutions = [layer for layer in stack if isinstance(layer, binary_net.Conv2DLayer)]
     dense = [layer for layer in stack if isinstance(layer, binary_net.DenseLayer)]
     dropout = {id(layer.input_layer): layer.p for layer in stack if hasattr(layer, "p")}
-    units = [layer.nonlinearity for layer in stack if isinstance(layer, layers.NonlinearityLayer)]
+    units = [
+        layer.nonlinearity for layer in stack if isinstance(layer, lasagne.layers.NonlinearityLayer)
+    ]
     return {
         "widths": [
             *(layer.num_filters for layer in convolutions),
@@ -140,11 +140,11 @@ def describe(network: layers.Layer) -> dict[str, Any]:
     }
 
 
-def dense_layers(network: layers.Layer) -> list[binary_net.DenseLayer]:
+def dense_layers(network: lasagne.layers.Layer) -> list[binary_net.DenseLayer]:
     """The network's dense layers, the output layer included, in order."""
     return [
         layer
-        for layer in layers.get_all_layers(network)
+        for layer in lasagne.layers.get_all_layers(network)
         if isinstance(layer, binary_net.DenseLayer)
     ]
 
@@ -192,7 +192,7 @@ DETERMINISTIC: dict[str, bool] = {"deterministic": True}
 
 
 def build_functions(
-    network: layers.Layer,
+    network: lasagne.layers.Layer,
     images: np.ndarray,
     *,
     penalty: Any = None,
@@ -216,10 +216,12 @@ def shared_pool(images: np.ndarray):
     return theano.shared(images, name=POOL_NAME, borrow=True)
 
 
-def build_training(network: layers.Layer, pool, penalty: Any = None, mode: Any = None) -> Callable:
+def build_training(
+    network: lasagne.layers.Layer, pool, penalty: Any = None, mode: Any = None
+) -> Callable:
     """The function `Functions.train` of `network` over the shared variable `pool`."""
     numbers, labels, learning_rate = _inputs()
-    output = layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
+    output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
     loss = T.mean(squared_hinge(one_hot_signs(labels), output))
     if penalty is not None:
         loss = loss + penalty
@@ -234,11 +236,11 @@ def build_training(network: layers.Layer, pool, penalty: Any = None, mode: Any =
 
 
 def build_test(
-    network: layers.Layer, pool, testing: dict[str, bool] = DETERMINISTIC, mode: Any = None
+    network: lasagne.layers.Layer, pool, testing: dict[str, bool] = DETERMINISTIC, mode: Any = None
 ) -> Callable:
     """The function `Functions.test` of `network` over the shared variable `pool`."""
     numbers, labels, _ = _inputs()
-    output = layers.get_output(network, to_unit_range(pool[numbers]), **testing)
+    output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
     losses = squared_hinge(one_hot_signs(labels), output).mean(axis=1)
     return theano.function(
         [numbers, labels], [losses, T.argmax(output, axis=1)], mode=mode, name="test"
@@ -249,28 +251,30 @@ def _inputs():
     return T.lvector("image_numbers"), T.lvector("labels"), T.scalar("learning_rate")
 
 
-def adam_updates(loss, network: layers.Layer, learning_rate) -> OrderedDict:
+def adam_updates(loss, network: lasagne.layers.Layer, learning_rate) -> OrderedDict:
     """Adam for every parameter; binary weights by straight-through gradient, scaled and clipped."""
-    weights = layers.get_all_params(network, binary=True)
+    weights = lasagne.layers.get_all_params(network, binary=True)
     gradients = binary_net.compute_grads(loss, network)
     updates = lasagne.updates.adam(gradients, weights, learning_rate=learning_rate)
     updates = binary_net.clipping_scaling(updates, network)
-    others = layers.get_all_params(network, trainable=True, binary=False)
+    others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
     updates.update(lasagne.updates.adam(loss, others, learning_rate=learning_rate))
     return updates
 
 
-def save_parameters(path: str | os.PathLike, network: layers.Layer) -> None:
+def save_parameters(path: str | os.PathLike, network: lasagne.layers.Layer) -> None:
     """All parameters of `network` in the original's `.npz` format, `get_all_params` order."""
-    files.save_arrays(path, *layers.get_all_param_values(network))
+    files.save_arrays(path, *lasagne.layers.get_all_param_values(network))
 
 
-def set_parameters(network: layers.Layer, arrays: Sequence[np.ndarray], source: str) -> None:
+def set_parameters(
+    network: lasagne.layers.Layer, arrays: Sequence[np.ndarray], source: str
+) -> None:
     """Give `network` saved parameters, in `get_all_params` order.
 
     Raises UserError naming `source` where their number or a shape does not fit.
     """
-    parameters = layers.get_all_params(network)
+    parameters = lasagne.layers.get_all_params(network)
     if len(arrays) != len(parameters):
         raise UserError(
             f"{source}: holds {len(arrays)} arrays, but the network has {len(parameters)} "
@@ -282,14 +286,14 @@ def set_parameters(network: layers.Layer, arrays: Sequence[np.ndarray], source: 
                 f"{source}: arr_{number} has shape {array.shape}, but the network's "
                 f"{parameter.name} has {parameter.get_value(borrow=True).shape}"
             )
-    layers.set_all_param_values(
+    lasagne.layers.set_all_param_values(
         network, [np.asarray(array, theano.config.floatX) for array in arrays]
     )
 
 
-def replace_weights_by_sign(network: layers.Layer) -> None:
+def replace_weights_by_sign(network: lasagne.layers.Layer) -> None:
     """Every binary weight W becomes +1 where W >= 0 and -1 elsewhere, as the evaluation of 2017."""
-    for W in layers.get_all_params(network, binary=True):
+    for W in lasagne.layers.get_all_params(network, binary=True):
         W.set_value(np.where(W.get_value() >= 0, 1, -1).astype(theano.config.floatX))
 
 

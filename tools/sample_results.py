@@ -11,12 +11,12 @@ import shutil
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from memorization import sweep
 from memorization.report import report
 
+PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "experiments.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 RESULTS = PROJECT / "results" / "sample"

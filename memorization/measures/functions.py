@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from memorization import networks
-
-# networks prepares Theano and Lasagne for import, so it comes first.
-# isort: split
 import numpy as np
-import theano
-import theano.tensor as T
-from lasagne import layers
+
+from binary_net import lasagne
+from memorization import networks
+from theano_engine import T, theano
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,9 @@ class MeasuringFunctions:
         return [self.count_saturated, self.step_to_another_class]
 
 
-def build_measuring_functions(network: layers.Layer, mode: Any = None) -> MeasuringFunctions:
+def build_measuring_functions(
+    network: lasagne.layers.Layer, mode: Any = None
+) -> MeasuringFunctions:
     """Compile the functions for `network`; they leave its parameters and averages alone.
 
     Both use batch norm's stored averages. Where the network's weights are stochastic, saturation
@@ -48,23 +47,23 @@ def build_measuring_functions(network: layers.Layer, mode: Any = None) -> Measur
         _count_saturated(network, mode),
         _step_to_another_class(network, mode),
         [int(np.prod(layer.output_shape[1:])) for layer in activation_inputs(network)],
-        layers.get_all_params(network, binary=True),
+        lasagne.layers.get_all_params(network, binary=True),
     )
 
 
-def activation_inputs(network: layers.Layer) -> list[layers.Layer]:
+def activation_inputs(network: lasagne.layers.Layer) -> list[lasagne.layers.Layer]:
     """The layers whose outputs the binary activations binarize, in order."""
     return [
         layer.input_layer
-        for layer in layers.get_all_layers(network)
-        if isinstance(layer, layers.NonlinearityLayer)
+        for layer in lasagne.layers.get_all_layers(network)
+        if isinstance(layer, lasagne.layers.NonlinearityLayer)
     ]
 
 
 def _count_saturated(network, mode):
     images = T.tensor4("images")
     stochastic = networks.describe(network)["stochastic"]
-    inputs = layers.get_output(
+    inputs = lasagne.layers.get_output(
         activation_inputs(network),
         images,
         deterministic=not stochastic,
@@ -77,7 +76,7 @@ def _count_saturated(network, mode):
 
 def _step_to_another_class(network, mode):
     images = T.tensor4("images")
-    output = layers.get_output(network, images, deterministic=True)
+    output = lasagne.layers.get_output(network, images, deterministic=True)
     predicted = T.argmax(output, axis=1)
     is_predicted = T.eq(
         predicted.dimshuffle(0, "x"), T.arange(networks.N_CLASSES).dimshuffle("x", 0)

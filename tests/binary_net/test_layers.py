@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import binary_net
-
-# isort: split
-import lasagne
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
-from lasagne import layers
-from theano.configparser import change_flags
+
+import binary_net
+from binary_net import lasagne
+from theano_engine import T, theano
 
 # Without C code a small graph is ready at once, but Theano's CPU convolution has no other.
 INTERPRETED = "FAST_COMPILE"
@@ -20,7 +16,7 @@ COMPILED = theano.Mode(linker="cvm", optimizer="fast_compile")
 
 @pytest.fixture
 def float64():
-    with change_flags(floatX="float64"):
+    with theano.configparser.change_flags(floatX="float64"):
         lasagne.random.set_rng(np.random.RandomState(1))
         yield np.random.RandomState(2)
 
@@ -92,14 +88,14 @@ def test_stochastic_weights_are_drawn_with_their_probability():
 )
 def test_convolution_gradients(float64, options):
     x = float64.normal(size=(2, 3, 6, 5))
-    network = layers.InputLayer(x.shape)
+    network = lasagne.layers.InputLayer(x.shape)
     network = binary_net.Conv2DLayer(network, 4, 3, stochastic=False, **options)
     check_weight_gradient(network, x, float64)
 
 
 def test_dense_gradients(float64):
     x = float64.normal(size=(3, 2, 4))
-    network = binary_net.DenseLayer(layers.InputLayer(x.shape), 5, stochastic=False)
+    network = binary_net.DenseLayer(lasagne.layers.InputLayer(x.shape), 5, stochastic=False)
     check_weight_gradient(network, x, float64)
 
 
@@ -108,8 +104,8 @@ def check_weight_gradient(layer, x, rng):
 
     The penalty on the real-valued weights must arrive as well.
     """
-    output = layers.get_output(layer, x)
-    upstream = rng.normal(size=layers.get_output_shape(layer))
+    output = lasagne.layers.get_output(layer, x)
+    upstream = rng.normal(size=lasagne.layers.get_output_shape(layer))
     penalty = 0.1 * T.sum(T.sqr(layer.W))
     loss = T.sum(output * upstream) + penalty
     (gradient,) = binary_net.compute_grads(loss, layer)
@@ -125,11 +121,13 @@ def check_weight_gradient(layer, x, rng):
 def test_batch_norm_gradients(float64):
     x = float64.normal(size=(4, 3, 2, 2))
     layer = binary_net.BatchNormLayer(
-        layers.InputLayer(x.shape), gamma=lasagne.init.Uniform((0.5, 2))
+        lasagne.layers.InputLayer(x.shape), gamma=lasagne.init.Uniform((0.5, 2))
     )
     upstream = float64.normal(size=x.shape)
     variable = T.tensor4()
-    loss = T.sum(layers.get_output(layer, variable, batch_norm_update_averages=False) * upstream)
+    loss = T.sum(
+        lasagne.layers.get_output(layer, variable, batch_norm_update_averages=False) * upstream
+    )
     wrt = [variable, layer.gamma, layer.beta]
     gradients = theano.function([variable], theano.grad(loss, wrt), mode=INTERPRETED)(x)
     function = theano.function([variable], loss, mode=INTERPRETED)
@@ -148,12 +146,14 @@ def test_batch_norm_gradients(float64):
 def test_batch_norm_statistics_move_in_training_alone():
     x = np.random.RandomState(0).normal(3, 2, size=(50, 4)).astype(np.float32)
     variable = T.matrix()
-    layer = binary_net.BatchNormLayer(layers.InputLayer((None, 4)), alpha=0.1)
+    layer = binary_net.BatchNormLayer(lasagne.layers.InputLayer((None, 4)), alpha=0.1)
     assert [p.name for p in layer.get_params()] == ["beta", "gamma", "mean", "inv_std"]
     assert [p.name for p in layer.get_params(trainable=True)] == ["beta", "gamma"]
-    train = theano.function([variable], layers.get_output(layer, variable), mode=INTERPRETED)
+    train = theano.function(
+        [variable], lasagne.layers.get_output(layer, variable), mode=INTERPRETED
+    )
     test = theano.function(
-        [variable], layers.get_output(layer, variable, deterministic=True), mode=INTERPRETED
+        [variable], lasagne.layers.get_output(layer, variable, deterministic=True), mode=INTERPRETED
     )
     np.testing.assert_allclose(test(x), x)
     output = train(x)
@@ -167,7 +167,7 @@ def test_batch_norm_statistics_move_in_training_alone():
 
 
 def test_clipping_and_scaling():
-    network = binary_net.DenseLayer(layers.InputLayer((2, 3)), 5, stochastic=False, H=1.0)
+    network = binary_net.DenseLayer(lasagne.layers.InputLayer((2, 3)), 5, stochastic=False, H=1.0)
     W = network.W
     before = np.linspace(-1, 1, 15, dtype=np.float32).reshape(3, 5)
     W.set_value(before)
@@ -179,30 +179,31 @@ def test_clipping_and_scaling():
 
 
 def test_a_network_works_as_any_lasagne_network():
-    network = layers.InputLayer((None, 2, 8, 8))
+    network = lasagne.layers.InputLayer((None, 2, 8, 8))
     network = binary_net.Conv2DLayer(network, 4, 3, pad="same", stochastic=False)
-    network = layers.MaxPool2DLayer(network, 2)
+    network = lasagne.layers.MaxPool2DLayer(network, 2)
     network = binary_net.BatchNormLayer(network)
-    network = layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
-    network = layers.DropoutLayer(network, 0.5)
+    network = lasagne.layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
+    network = lasagne.layers.DropoutLayer(network, 0.5)
     network = binary_net.DenseLayer(network, 3, stochastic=False)
-    assert layers.get_output_shape(network) == (None, 3)
-    names = [parameter.name for parameter in layers.get_all_params(network)]
+    assert lasagne.layers.get_output_shape(network) == (None, 3)
+    names = [parameter.name for parameter in lasagne.layers.get_all_params(network)]
     assert names == ["W", "b", "beta", "gamma", "mean", "inv_std", "W", "b"]
-    assert len(layers.get_all_params(network, binary=True)) == 2
-    assert len(layers.get_all_params(network, regularizable=True, binary=True)) == 0
-    values = [value + 0.25 for value in layers.get_all_param_values(network)]
-    layers.set_all_param_values(network, values)
-    for value, stored in zip(values, layers.get_all_param_values(network)):
+    assert len(lasagne.layers.get_all_params(network, binary=True)) == 2
+    assert len(lasagne.layers.get_all_params(network, regularizable=True, binary=True)) == 0
+    values = [value + 0.25 for value in lasagne.layers.get_all_param_values(network)]
+    lasagne.layers.set_all_param_values(network, values)
+    for value, stored in zip(values, lasagne.layers.get_all_param_values(network)):
         np.testing.assert_array_equal(value, stored)
     x = np.zeros((5, 2, 8, 8), np.float32)
-    assert evaluate(layers.get_output(network, x), COMPILED).shape == (5, 3)
+    assert evaluate(lasagne.layers.get_output(network, x), COMPILED).shape == (5, 3)
 
 
 def test_a_loss_of_another_network_is_refused():
     one, other = (
-        binary_net.DenseLayer(layers.InputLayer((2, 3)), 1, stochastic=False) for _ in range(2)
+        binary_net.DenseLayer(lasagne.layers.InputLayer((2, 3)), 1, stochastic=False)
+        for _ in range(2)
     )
-    loss = T.sum(layers.get_output(one, np.zeros((2, 3), np.float32)))
+    loss = T.sum(lasagne.layers.get_output(one, np.zeros((2, 3), np.float32)))
     with pytest.raises(ValueError, match="does not depend on"):
         binary_net.compute_grads(loss, other)

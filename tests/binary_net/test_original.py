@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import binary_net
-
-# isort: split
 import numpy as np
 import pytest
-from lasagne import layers
 from support import oracle_network
 
+import binary_net
+from binary_net import lasagne
 from memorization import networks
 
 
@@ -21,7 +19,7 @@ def repeated(oracle):
 
 
 def test_parameter_names_and_order(repeated, oracle):
-    names = [parameter.name for parameter in layers.get_all_params(repeated[0].network)]
+    names = [parameter.name for parameter in lasagne.layers.get_all_params(repeated[0].network)]
     assert names == [name.decode() for name in oracle["names"]]
 
 
@@ -39,16 +37,16 @@ def test_validation_losses_and_errors(repeated, oracle):
 def test_outputs_and_parameters_after_training(repeated, oracle):
     recorded, _, _ = repeated
     np.testing.assert_allclose(recorded.test()[2], oracle["out"], rtol=0, atol=1e-4)
-    for number, value in enumerate(layers.get_all_param_values(recorded.network)):
+    for number, value in enumerate(lasagne.layers.get_all_param_values(recorded.network)):
         np.testing.assert_allclose(value, oracle[f"p1_{number:02d}"], rtol=0, atol=1e-4)
 
 
 def test_evaluation_with_the_signs_of_the_weights(repeated, oracle):
     recorded, _, _ = repeated
-    before = layers.get_all_param_values(recorded.network)
+    before = lasagne.layers.get_all_param_values(recorded.network)
     networks.replace_weights_by_sign(recorded.network)
     loss, error, output = recorded.test()
-    layers.set_all_param_values(recorded.network, before)
+    lasagne.layers.set_all_param_values(recorded.network, before)
     np.testing.assert_allclose([loss, error], oracle["bin_val"], rtol=0, atol=1e-4)
     np.testing.assert_allclose(output, oracle["bin_out"], rtol=0, atol=1e-4)
 

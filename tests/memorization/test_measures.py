@@ -90,16 +90,12 @@ def test_sign_flips():
 @pytest.fixture(scope="module")
 def network():
     """A narrow network, its measuring functions and what it predicts of float32 images."""
+    from binary_net import lasagne
     from memorization import networks
+    from memorization.measures import functions as measure_functions
+    from theano_engine import theano
 
     output = networks.build_cnn(networks.SVHN_WIDTHS, 0.0625, seed=3)
-
-    # After networks, which prepares Theano for import.
-    import lasagne
-    import theano
-
-    from memorization.measures import functions as measure_functions
-
     functions = measure_functions.build_measuring_functions(output)
     images = theano.tensor.tensor4()
     outputs = lasagne.layers.get_output(output, images, deterministic=True)
@@ -107,9 +103,9 @@ def network():
 
 
 def batch_norms(output):
-    from lasagne.layers import get_all_layers
+    from binary_net import lasagne
 
-    return [layer for layer in get_all_layers(output) if hasattr(layer, "inv_std")]
+    return [layer for layer in lasagne.layers.get_all_layers(output) if hasattr(layer, "inv_std")]
 
 
 @pytest.fixture

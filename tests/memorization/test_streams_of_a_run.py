@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from support.project import check_one_line, run_script
 
+from binary_net import lasagne
 from memorization import networks
-
-# isort: split
-import lasagne
 
 NARROW = 0.0625
 SCRIPT = "cifar10_random_labels"

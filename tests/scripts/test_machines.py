@@ -78,14 +78,14 @@ def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     line = f"'{sys.executable}' {SCRIPT}.py {' '.join(NARROW)} --results-dir 'meine Läufe'"
     shell(line, project)
     assert (project / "meine Läufe" / SCRIPT / "metrics.csv").read_bytes() == metrics
-    code = "import theano_engine, theano.tensor as T; print(T.tanh(T.ones(3)).sum().eval())"
+    code = "from theano_engine import T; print(T.tanh(T.ones(3)).sum().eval())"
     shell(f"'{sys.executable}' -c '{code}'", project, HOME=str(home), THEANO_FLAGS="")
     assert list((home / ".theano").glob("compiledir*"))
 
 
 def test_a_home_that_cannot_be_written(tmp_path):
     """The compile cache goes elsewhere; which of its parents can be written does not matter."""
-    code = "import theano_engine, theano; print(theano.config.base_compiledir)"
+    code = "from theano_engine import theano; print(theano.config.base_compiledir)"
     done = subprocess.run(
         [
             *("unshare", "--map-root-user", "--mount", "sh", "-c"),

@@ -18,7 +18,7 @@ from support.runs import finished_epochs
 
 # malloc and free themselves: numpy asks the kernel for huge pages, which hide the count.
 FAULTS_OF_THE_SECOND_USE = """
-import theano_engine
+from theano_engine import theano
 import ctypes, resource
 
 libc = ctypes.CDLL(None)

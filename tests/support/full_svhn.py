@@ -60,7 +60,9 @@ def main(folder: Path) -> None:
         *(str(PROJECT / "svhn_random_labels.py"), "--data-dir", str(folder), "--quiet"),
         *("--width", "0.0625", "--epochs", "1", "--batch-size", "500", "--overwrite"),
     )
-    result = {"importing Theano": peak_megabytes("-c", "import theano_engine, theano", cwd=folder)}
+    result = {
+        "importing Theano": peak_megabytes("-c", "from theano_engine import theano", cwd=folder)
+    }
     for what in ("from the files", "from the cache"):
         result[what] = peak_megabytes(*training, cwd=folder)
     opened = subprocess.run(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import binary_net
-
-# isort: split
-import lasagne
 import numpy as np
-import theano
-import theano.tensor as T
-from lasagne import layers
+
+import binary_net
+from binary_net import lasagne
+from theano_engine import T, theano
 
 BATCH_SIZE = 20
 BINARY = {
@@ -23,17 +20,17 @@ BINARY = {
 
 def build(input_var):
     """8-8-P-16-16-P-24-24-P convolutions, 32-32-10 dense, built as the scripts of 2017 did."""
-    network = layers.InputLayer((None, 3, 32, 32), input_var)
+    network = lasagne.layers.InputLayer((None, 3, 32, 32), input_var)
     for number, filters in enumerate((8, 8, 16, 16, 24, 24)):
         network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, **BINARY)
         if number % 2:
-            network = layers.MaxPool2DLayer(network, (2, 2))
+            network = lasagne.layers.MaxPool2DLayer(network, (2, 2))
         network = binary_net.BatchNormLayer(network, epsilon=1e-4, alpha=0.1)
-        network = layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
+        network = lasagne.layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
     for units in (32, 32):
         network = binary_net.DenseLayer(network, num_units=units, **BINARY)
         network = binary_net.BatchNormLayer(network, epsilon=1e-4, alpha=0.1)
-        network = layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
+        network = lasagne.layers.NonlinearityLayer(network, binary_net.binary_tanh_unit)
     network = binary_net.DenseLayer(network, num_units=10, **BINARY)
     return binary_net.BatchNormLayer(network, epsilon=1e-4, alpha=0.1)
 
@@ -52,18 +49,18 @@ class Recorded:
         learning_rate = T.scalar("learning_rate")
         self.network = build(X)
         stored = [oracle[f"p0_{i:02d}"] for i in range(len(oracle["names"]))]
-        layers.set_all_param_values(self.network, stored)
+        lasagne.layers.set_all_param_values(self.network, stored)
 
         def hinge(output):
             return T.mean(T.sqr(T.maximum(0.0, 1.0 - targets * output)))
 
-        train_loss = hinge(layers.get_output(self.network, deterministic=False))
-        test_output = layers.get_output(self.network, deterministic=True)
-        weights = layers.get_all_params(self.network, binary=True)
+        train_loss = hinge(lasagne.layers.get_output(self.network, deterministic=False))
+        test_output = lasagne.layers.get_output(self.network, deterministic=True)
+        weights = lasagne.layers.get_all_params(self.network, binary=True)
         gradients = binary_net.compute_grads(train_loss, self.network)
         updates = lasagne.updates.adam(gradients, weights, learning_rate=learning_rate)
         updates = binary_net.clipping_scaling(updates, self.network)
-        others = layers.get_all_params(self.network, trainable=True, binary=False)
+        others = lasagne.layers.get_all_params(self.network, trainable=True, binary=False)
         updates.update(lasagne.updates.adam(train_loss, others, learning_rate=learning_rate))
         options = {"mode": mode, "allow_input_downcast": True}
         self._train = theano.function(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import theano_engine  # noqa: F401 - prepares Theano for import
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
-from theano.compile.mode import Mode
+
+from theano_engine import T, theano
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
 
 # Theano's reference implementations, numpy throughout: no C compiler, few rewrites.
-REFERENCE = Mode(linker="py", optimizer="fast_compile")
+REFERENCE = theano.Mode(linker="py", optimizer="fast_compile")
 
 # Theano's C code, for Ops whose reference implementation current numpy and scipy have broken.
-C_REFERENCE = Mode(linker="cvm", optimizer="fast_run").excluding("fusion", "inplace", "binary")
+C_REFERENCE = theano.Mode(linker="cvm", optimizer="fast_run").excluding(
+    "fusion", "inplace", "binary"
+)
 
 
 def assert_same(mode, inputs, outputs, values, wrt=(), rtol=1e-5, atol=1e-6, by=REFERENCE):

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import theano_engine.rewrites  # noqa: F401
-from theano_engine.setup.lasagne_imports import lasagne_imports
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 
-with lasagne_imports():
-    import lasagne
+from binary_net import lasagne
+from theano_engine import T, theano
 
 
 def _ops(function):

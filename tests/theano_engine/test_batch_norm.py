@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import binary_net
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 
+import binary_net
+from theano_engine import T, theano
 from theano_engine.ops.batch_norm import BatchNormTrain, batch_normalization_train, plain_graph
 
 EPSILON = 1e-4

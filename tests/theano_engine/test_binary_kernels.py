@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import theano_engine  # noqa: F401 - before theano
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.kernel_settings import INSTRUCTION_SETS, kernels_with
 
+from theano_engine import T, theano
 from theano_engine.ops.binary_conv import BinaryConv2d
 from theano_engine.ops.binary_dot import BinaryDot
 from theano_engine.ops.binary_signs import HIGH, LOW, NAN, OPERATIONS, BinarySigns

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import binary_net
-
-# isort: split
-import lasagne
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
-from lasagne import layers
 from support.kernel_settings import INSTRUCTION_SETS, kernels_with
-from theano.configparser import change_flags
-from theano.sandbox.rng_mrg import MRG_RandomStreams
-from theano.tensor.signal.pool import pool_2d
 
+import binary_net
+from binary_net import lasagne
+from theano_engine import T, theano
 from theano_engine.ops.binary_conv import BinaryConv2d
 from theano_engine.ops.binary_dot import BinaryDot
 from theano_engine.ops.binary_signs import BinaryConvSigns, BinarySigns, PackSigns
 from theano_engine.rewrites.binary_values import two_values, value_set
+
+MRG_RandomStreams = theano.sandbox.rng_mrg.MRG_RandomStreams
 
 # The graph after the forward rewrites; nothing is compiled.
 REWRITTEN = theano.Mode("py", theano.gof.Query(include=["fast_run"], position_cutoff=1.69))
@@ -27,7 +22,7 @@ REWRITTEN = theano.Mode("py", theano.gof.Query(include=["fast_run"], position_cu
 
 @pytest.fixture(autouse=True)
 def failing_rewrites_fail_the_test():
-    with change_flags(on_opt_error="raise"):
+    with theano.configparser.change_flags(on_opt_error="raise"):
         yield
 
 
@@ -78,7 +73,7 @@ x4, x2 = T.tensor4("x4"), T.matrix("x2")
         (2.0 * T.cast(x4 > 0, "float32") - 1.0, False),
         (T.cast(T.ge(x4, 1), "float32"), True),
         (T.switch(x4 > 0, np.float32(-1), np.float32(1)), False),
-        (pool_2d(tanh(x4), (2, 2), ignore_border=True), False),
+        (T.signal.pool.pool_2d(tanh(x4), (2, 2), ignore_border=True), False),
         (tanh(x4)[:, :, ::-1, 1:], False),
         (tanh(x4).dimshuffle(1, 0, 3, 2), False),
         (tanh(x4).reshape((2, 3, 6, 6)), False),
@@ -95,7 +90,10 @@ def test_images_are_recognised_by_how_they_are_computed(images, unit):
     [
         (signs_of(filters()), 1.0),
         (signs_of(filters(), 0.25), 0.25),
-        (binary_net.binarization(filters(), 1.0, stochastic=True, srng=MRG_RandomStreams(1)), 1.0),
+        (
+            binary_net.binarization(filters(), 1.0, stochastic=True, srng=MRG_RandomStreams(1)),
+            1.0,
+        ),
         (signs_of(filters())[:, :, ::-1, ::-1], 1.0),
         (signs_of(weights(4, 27)).reshape((4, 3, 3, 3)), 1.0),
         (T.constant(np.random.RandomState(2).choice([-2, 2], (4, 3, 3, 3)).astype("f")), 2.0),
@@ -119,8 +117,8 @@ def test_filters_are_recognised_by_how_they_are_computed(kernels, scale):
         tanh(x4) * T.cast(MRG_RandomStreams(1).binomial(x4.shape), "float32") * 2,
         2 * sigmoid(x4),
         tanh(x4) + x4,
-        pool_2d(tanh(x4), (2, 2), ignore_border=True, mode="average_exc_pad"),
-        pool_2d(tanh(x4), (2, 2), ignore_border=True, pad=(1, 1)),
+        T.signal.pool.pool_2d(tanh(x4), (2, 2), ignore_border=True, mode="average_exc_pad"),
+        T.signal.pool.pool_2d(tanh(x4), (2, 2), ignore_border=True, pad=(1, 1)),
         T.inc_subtensor(tanh(x4)[:, :, 0], 1),
         T.set_subtensor(T.zeros((2, 3, 8, 8))[:, :, 1:-1, 1:-1], tanh(x4)),
     ],
@@ -209,12 +207,12 @@ def test_each_rewrite_can_be_left_out_by_name():
 
 @pytest.mark.parametrize("shape", [(None, 3, 6, 7), (2, 3, None, None)])
 def test_padding_by_copying_becomes_the_convolution_s_own(shape):
-    network = layers.InputLayer(shape, tanh(x4))
-    network = layers.Conv2DLayer(
+    network = lasagne.layers.InputLayer(shape, tanh(x4))
+    network = lasagne.layers.Conv2DLayer(
         network, 4, (3, 5), pad=(1, 2), nonlinearity=None, W=lasagne.init.Constant(1)
     )
     network.W = signs_of(network.W)
-    op = only(BinaryConv2d, ops_of(layers.get_output(network)))
+    op = only(BinaryConv2d, ops_of(lasagne.layers.get_output(network)))
     assert (op.pad_rows, op.pad_columns) == (1, 2)
 
 
@@ -251,7 +249,7 @@ def test_value_sets():
 @pytest.mark.parametrize("activation", [tanh, sigmoid], ids=["tanh", "sigmoid"])
 def test_a_tested_network_is_bits_from_layer_to_layer(activation):
     network = small_network(activation)
-    ops = ops_of(layers.get_output(network, x4, deterministic=True))
+    ops = ops_of(lasagne.layers.get_output(network, x4, deterministic=True))
     assert [type(op) for op in ops if isinstance(op, (PackSigns, BinaryConvSigns, BinaryDot))] == [
         *(BinaryConvSigns, BinaryConvSigns, BinaryConvSigns, BinaryDot)
     ]
@@ -263,7 +261,7 @@ def test_a_tested_network_is_bits_from_layer_to_layer(activation):
 
 def test_a_first_layer_of_many_channels_stays_a_matrix_product():
     network = small_network(tanh, channels=40)
-    ops = ops_of(layers.get_output(network, x4, deterministic=True))
+    ops = ops_of(lasagne.layers.get_output(network, x4, deterministic=True))
     kinds = (PackSigns, BinaryConvSigns, BinaryDot)
     assert [type(op) for op in ops if isinstance(op, kinds)] == [
         *(PackSigns, BinaryConvSigns, BinaryConvSigns, BinaryDot)
@@ -275,9 +273,9 @@ def test_values_that_something_else_needs_are_kept():
     sums = convolved(tanh(x4), signs)
     assert not any(isinstance(op, BinaryConvSigns) for op in ops_of(tanh(sums), sums))
     assert not any(isinstance(op, BinaryConvSigns) for op in ops_of(tanh(sums) * sums))
-    averaged = pool_2d(sums, (2, 2), ignore_border=True, mode="average_exc_pad")
-    overlapping = pool_2d(sums, (3, 3), ignore_border=True, stride=(2, 2))
-    scaled = pool_2d(sums * -1, (2, 2), ignore_border=True)
+    averaged = T.signal.pool.pool_2d(sums, (2, 2), ignore_border=True, mode="average_exc_pad")
+    overlapping = T.signal.pool.pool_2d(sums, (3, 3), ignore_border=True, stride=(2, 2))
+    scaled = T.signal.pool.pool_2d(sums * -1, (2, 2), ignore_border=True)
     for pooled in (averaged, overlapping, scaled):
         assert not any(isinstance(op, BinaryConvSigns) for op in ops_of(tanh(pooled)))
 
@@ -290,16 +288,16 @@ def small_network(activation, seed=0, channels=3):
     """
     lasagne.random.set_rng(np.random.RandomState(seed))
     options = {"stochastic": False, "nonlinearity": lasagne.nonlinearities.identity}
-    network = layers.InputLayer((None, channels, 9, 10))
+    network = lasagne.layers.InputLayer((None, channels, 9, 10))
     for number, n_filters in enumerate((37, 33, 5)):
         network = binary_net.Conv2DLayer(network, n_filters, 3, pad=1, **options)
         if number == 1:
-            network = layers.MaxPool2DLayer(network, (2, 3))
+            network = lasagne.layers.MaxPool2DLayer(network, (2, 3))
         network = binary_net.BatchNormLayer(network)
-        network = layers.NonlinearityLayer(network, activation)
+        network = lasagne.layers.NonlinearityLayer(network, activation)
     network = binary_net.DenseLayer(network, 6, **options)
     generator = np.random.RandomState(seed)
-    for parameter in layers.get_all_params(network):
+    for parameter in lasagne.layers.get_all_params(network):
         value = parameter.get_value()
         if parameter.name in ("b", "beta", "gamma", "mean", "inv_std"):
             quarters = generator.randint(-8, 9, value.shape) / 4
@@ -310,7 +308,7 @@ def small_network(activation, seed=0, channels=3):
 @pytest.mark.parametrize(("activation", "channels"), [(tanh, 3), (sigmoid, 3), (tanh, 5)])
 def test_results_of_a_tested_network_are_the_same(activation, channels):
     network = small_network(activation, channels=channels)
-    output = layers.get_output(network, x4, deterministic=True)
+    output = lasagne.layers.get_output(network, x4, deterministic=True)
     binary = theano.function([x4], output)
     assert any(isinstance(n.op, BinarySigns) for n in binary.maker.fgraph.toposort())
     plain = theano.function(
@@ -342,8 +340,8 @@ def test_a_trained_network_is_the_same():
     courses = []
     for mode in (default, default.excluding(*FORWARD_REWRITES)):
         network, target = small_network(tanh, seed=8), T.matrix()
-        loss = T.mean(T.sqr(T.maximum(0, 1 - target * layers.get_output(network, x4))))
-        weights = layers.get_all_params(network, binary=True)
+        loss = T.mean(T.sqr(T.maximum(0, 1 - target * lasagne.layers.get_output(network, x4))))
+        weights = lasagne.layers.get_all_params(network, binary=True)
         gradients = binary_net.compute_grads(loss, network)
         updates = lasagne.updates.sgd(gradients, weights, 0.1)
         updates = binary_net.clipping_scaling(updates, network)
@@ -351,6 +349,6 @@ def test_a_trained_network_is_the_same():
         kinds = {type(node.op) for node in step.maker.fgraph.toposort()}
         assert ({BinaryConv2d, BinaryDot, BinarySigns} <= kinds) == (mode is default)
         losses = [step(*batch) for batch in zip(images, targets)]
-        courses.append([*losses, *layers.get_all_param_values(network)])
+        courses.append([*losses, *lasagne.layers.get_all_param_values(network)])
     for binary, plain in zip(*courses):
         np.testing.assert_array_equal(binary, plain)

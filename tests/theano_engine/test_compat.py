@@ -10,9 +10,10 @@ import pytest
 from support.project import PROJECT, check_one_line, run_script
 
 SETTINGS = "(theano.config.blas.ldflags, theano.config.gcc.cxxflags, theano.config.openmp)"
-CHILD = f"import theano_engine, theano; print({SETTINGS})"
+CHILD = f"from theano_engine import theano; print({SETTINGS})"
 PARENT = f"""
-import theano_engine, os, subprocess, sys, theano
+import os, subprocess, sys
+from theano_engine import theano
 print({SETTINGS}, flush=True)
 print(repr(os.environ.get('THEANO_FLAGS')), flush=True)
 subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)
@@ -40,9 +41,9 @@ def test_a_child_process_starts_from_the_same_flags(flags):
 
 
 AFTER_A_PRODUCT = """
-import theano_engine
 import time
-import numpy as np, theano
+import numpy as np
+from theano_engine import theano
 
 x = theano.shared(np.ones((1000, 1000), np.float32))
 product = theano.function([], theano.tensor.dot(x, x).sum())
@@ -72,7 +73,8 @@ def test_openblas_threads_sleep_after_a_product(ticks, spins):
 
 
 CONVOLUTION = """
-import theano_engine, numpy as np, theano, theano.tensor as T
+import numpy as np
+from theano_engine import T, theano
 from scipy.signal import correlate
 x, w = T.tensor4(), T.tensor4()
 convolve = theano.function([x, w], T.nnet.conv2d(x, w, filter_flip=False))

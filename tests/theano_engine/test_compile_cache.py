@@ -12,7 +12,7 @@ import pytest
 from support.project import PROJECT
 
 COMPILED = """
-import theano_engine, theano, theano.tensor as T
+from theano_engine import T, theano
 from theano.gof.cc import CLinker
 compile_module, compiled = CLinker.compile_cmodule, []
 CLinker.compile_cmodule = lambda linker, *more: (
@@ -33,7 +33,7 @@ theano.function([x], T.tanh(x).sum())
 print(len(compiled))
 """
 FAILS = """
-import theano_engine, theano, theano.tensor as T
+from theano_engine import T, theano
 class Broken(theano.Op):
     __props__ = ()
     def make_node(self, x): return theano.Apply(self, [x], [x.type()])

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import theano_engine.rewrites  # noqa: F401 - prepares Theano and registers the rewrites
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
-from theano.tensor.nnet.abstract_conv import AbstractConv2d_gradInputs, AbstractConv2d_gradWeights
 
-from theano_engine import processor
+from theano_engine import T, processor, theano
 from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
 
 if not processor.supports("avx512"):
@@ -79,8 +73,8 @@ def _functions(convolution):
     operand, top, size = T.tensor4(), T.tensor4(), T.lvector()
     options = {"border_mode": border_mode, "subsample": stride, "filter_flip": flip}
     pairs = (
-        (BinaryConvInputGradient, AbstractConv2d_gradInputs),
-        (BinaryConvFilterGradient, AbstractConv2d_gradWeights),
+        (BinaryConvInputGradient, T.nnet.abstract_conv.AbstractConv2d_gradInputs),
+        (BinaryConvFilterGradient, T.nnet.abstract_conv.AbstractConv2d_gradWeights),
     )
     return [
         theano.function(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import theano_engine.rewrites  # noqa: F401 - prepares Theano and registers the rewrites
-
-# isort: split
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
-from theano.tensor.signal.pool import pool_2d
+
+from theano_engine import T, theano
 
 SHAPES = [(2, 3, 8, 8), (3, 2, 7, 9), (1, 1, 2, 2), (5, 4, 1, 6), (0, 3, 4, 4), (2, 2, 33, 5)]
 
@@ -21,7 +17,7 @@ def _ops(function):
 def _function(window, exclude=(), **options):
     x, upstream = T.tensor4("x"), T.tensor4("upstream")
     options.setdefault("ignore_border", True)
-    y = pool_2d(x, window, **options)
+    y = T.signal.pool.pool_2d(x, window, **options)
     gradient = T.grad(None, x, known_grads={y: upstream})
     mode = theano.compile.get_default_mode().excluding(*exclude)
     return theano.function([x, upstream], [y, gradient], mode=mode)

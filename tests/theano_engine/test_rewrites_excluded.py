@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import theano_engine.rewrites  # noqa: F401 - prepares Theano and registers the rewrites
-
-# isort: split
 import numpy as np
 import pytest
-import theano
 from support import oracle_network
-from theano.compile import optdb
 
-NAMES = sorted(rewrite.name for rewrite in optdb.__db__["binary"])
+from theano_engine import theano
+
+NAMES = sorted(rewrite.name for rewrite in theano.compile.optdb.__db__["binary"])
 
 
 @pytest.mark.parametrize("name", [*NAMES, "binary"])

@@ -33,6 +33,7 @@ def torch_mode(
     from theano_engine.torch_linker import backend
 
     device = backend.require(device)
+    from theano_engine import prepared  # noqa: F401 - Theano, for what follows
     from theano_engine.torch_linker import linker
 
     return linker.mode(device, allow_tf32, execution)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from support.torch_comparison import assert_same, normal
 
-# isort: split
-import numpy as np
-import theano
-import theano.tensor as T
-
+from theano_engine import T, theano
 from theano_engine.ops.rounding import round3
 
 HALVES = np.array(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from support.torch_comparison import C_REFERENCE, assert_same, normal
 
-# isort: split
-import numpy as np
-import theano.tensor as T
-from theano.tensor.signal.pool import pool_2d, pool_3d
+from theano_engine import T
 
 
 @pytest.mark.parametrize("flip", [True, False])
@@ -73,7 +71,9 @@ def test_products_of_signs_are_whole_numbers(mode):
 )
 def test_pooling(mode, how, size, stride, pad, ignore_border):
     x = T.tensor4("x")
-    result = pool_2d(*(x, size), ignore_border=ignore_border, stride=stride, pad=pad, mode=how)
+    result = T.signal.pool.pool_2d(
+        *(x, size), ignore_border=ignore_border, stride=stride, pad=pad, mode=how
+    )
     # Theano has no gradient of an average that leaves out padding, where there is padding.
     wrt = [] if how == "average_exc_pad" and any(pad) else [x]
     # Whole numbers: many equal maxima, all of which have the gradient.
@@ -82,12 +82,12 @@ def test_pooling(mode, how, size, stride, pad, ignore_border):
 
 def test_pooling_in_three_dimensions(mode):
     x = T.tensor5("x")
-    result = pool_3d(x, (2, 2, 2), ignore_border=True)
+    result = T.signal.pool.pool_3d(x, (2, 2, 2), ignore_border=True)
     assert_same(mode, [x], [result], [np.round(normal(1, 2, 4, 4, 4))], [x], by=C_REFERENCE)
 
 
 def test_the_gradient_of_the_gradient_of_a_maximum(mode):
     x = T.tensor4("x")
-    pooled = pool_2d(x, (2, 2), ignore_border=True)
+    pooled = T.signal.pool.pool_2d(x, (2, 2), ignore_border=True)
     first = T.grad(T.sum(T.sqr(pooled)), x)
     assert_same(mode, [x], [first], [normal(2, 3, 4, 4)], [x], by=C_REFERENCE)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from support.torch_comparison import REFERENCE, normal, torch
-
-# isort: split
 import copy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-import theano
-import theano.tensor as T
 from support.project import PROJECT
-from theano.gof import Apply, Op
-from theano.sandbox.rng_mrg import MRG_RandomStreams
+from support.torch_comparison import REFERENCE, normal, torch
 
+from theano_engine import T, theano
 from theano_engine.torch_linker import torch_mode
 from theano_engine.torch_linker.backend import DeviceError
 from theano_engine.torch_linker.dispatch import MissingHandlerError
@@ -120,7 +115,7 @@ def test_last_batches_of_any_size(mode):
 
 def test_random_streams_are_theanos_own(mode):
     def functions(mode):
-        streams = MRG_RandomStreams(42)
+        streams = theano.sandbox.rng_mrg.MRG_RandomStreams(42)
         draws = [
             streams.uniform((7, 5)),
             streams.binomial((3, 3), p=0.3),
@@ -147,11 +142,11 @@ def test_random_streams_are_theanos_own(mode):
         np.testing.assert_array_equal(found, expected)
 
 
-class Unknown(Op):
+class Unknown(theano.gof.Op):
     __props__ = ()
 
     def make_node(self, x):
-        return Apply(self, [x], [x.type()])
+        return theano.gof.Apply(self, [x], [x.type()])
 
     def perform(self, node, inputs, outputs):
         outputs[0][0] = inputs[0] + 1
@@ -177,7 +172,7 @@ def test_torch_compile_computes_the_same():
     def losses(mode):
         pool, W, rows = shared(normal(20, 6)), shared(normal(6, 3)), T.lvector("rows")
         hidden = T.tanh(T.dot(pool[rows], W) / rows.shape[0])
-        hidden *= MRG_RandomStreams(7).uniform(hidden.shape, nstreams=5)
+        hidden *= theano.sandbox.rng_mrg.MRG_RandomStreams(7).uniform(hidden.shape, nstreams=5)
         loss = T.mean(T.sqr(hidden - T.argmax(hidden, axis=1).dimshuffle(0, "x")))
         updates = [(W, W - T.grad(loss, W))]
         train = theano.function([rows], loss, updates=updates, mode=mode)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from support.torch_comparison import assert_same, normal
 
-# isort: split
-import numpy as np
-import theano.tensor as T
+from theano_engine import T
 
 
 def test_views_and_copies(mode):

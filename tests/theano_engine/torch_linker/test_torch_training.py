@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from support import oracle_network
 from support.torch_comparison import REFERENCE, normal, torch
 
 import binary_net
-
-# isort: split
-import lasagne
-import numpy as np
-import pytest
-import theano
-import theano.tensor as T
-from lasagne import layers
-from support import oracle_network
-
+from binary_net import lasagne
+from theano_engine import T, theano
 from theano_engine.torch_linker import precision, products
 
 
@@ -22,7 +17,7 @@ from theano_engine.torch_linker import precision, products
 def repeated(mode, oracle):
     recorded = oracle_network.Recorded(oracle, mode)
     losses, _ = recorded.train()
-    return recorded, losses, layers.get_all_param_values(recorded.network)
+    return recorded, losses, lasagne.layers.get_all_param_values(recorded.network)
 
 
 def test_the_recorded_losses(repeated, oracle):
@@ -42,7 +37,7 @@ def test_the_recorded_parameters(repeated, oracle):
 
 def test_the_recorded_outputs_with_the_recorded_parameters(repeated, oracle):
     recorded, _, found = repeated
-    layers.set_all_param_values(
+    lasagne.layers.set_all_param_values(
         recorded.network, [oracle[f"p1_{number:02d}"] for number in range(len(found))]
     )
     loss, error, output = recorded.test()
@@ -57,13 +52,13 @@ def test_stochastic_weights_and_dropout_as_by_theano(mode):
     for how in (REFERENCE, mode):
         lasagne.random.set_rng(np.random.RandomState(5))
         inputs, wanted = T.matrix("inputs"), T.matrix("wanted")
-        network = layers.InputLayer((None, 20), inputs)
+        network = lasagne.layers.InputLayer((None, 20), inputs)
         for units in (16, 4):
             network = binary_net.DenseLayer(network, units, nonlinearity=None)
-            network = layers.DropoutLayer(network, 0.3)
+            network = lasagne.layers.DropoutLayer(network, 0.3)
             network = binary_net.BatchNormLayer(network)
-        loss = T.mean(T.sqr(wanted - layers.get_output(network)))
-        weights = layers.get_all_params(network, binary=True)
+        loss = T.mean(T.sqr(wanted - lasagne.layers.get_output(network)))
+        weights = lasagne.layers.get_all_params(network, binary=True)
         gradients = binary_net.compute_grads(loss, network)
         updates = lasagne.updates.sgd(gradients, weights, 0.1)
         updates = binary_net.clipping_scaling(updates, network)

@@ -1,0 +1,49 @@
+"""`from theano_engine import T, theano` is all that anyone needs; in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT
+
+SUM_OVER_CHANNELS = """
+x = T.tensor4()
+function = theano.function([x], x.sum((0, 2, 3)))
+print(*(type(node.op).__name__ for node in function.maker.fgraph.apply_nodes))
+print('theano_modules.h' in theano.config.gcc.cxxflags, theano.config.floatX)
+"""
+
+
+def run(program: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("first", ["", "ops.pool", "rewrites", "rewrites.pool", "processor"])
+def test_kernels_rewrites_and_header_are_in_place(first):
+    before = f"import theano_engine.{first}\n" if first else ""
+    done = run(f"{before}from theano_engine import T, theano\n{SUM_OVER_CHANNELS}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "ChannelSum\nTrue float32\n"
+
+
+def test_importing_the_package_alone_is_cheap():
+    done = run("import sys, theano_engine\nprint({'theano', 'numpy', 'torch'} & set(sys.modules))")
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+def test_threads_that_come_first_at_once_all_find_it_ready():
+    done = run(
+        "import threading\n"
+        "def touch():\n"
+        "    from theano_engine import T, theano\n"
+        "    ready.append('channel_sum' in theano.compile.optdb.__db__)\n"
+        "ready = []\n"
+        "threads = [threading.Thread(target=touch) for _ in range(4)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print(ready)\n"
+    )
+    assert (done.stdout, done.stderr) == (f"{[True] * 4}\n", "")

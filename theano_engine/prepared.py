@@ -1,0 +1,23 @@
+"""Theano, made ready: importing this module is what the first use of `theano_engine.theano` does.
+
+A module rather than a function, so that threads which come at the same time wait for each other.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from theano_engine.setup import compat, precompiled
+
+compat.prepare()
+
+theano = import_module("theano")
+T = import_module("theano.tensor")
+
+# `theano.sandbox.rng_mrg.MRG_RandomStreams` is there, too: Theano itself does not import it.
+import_module("theano.sandbox.rng_mrg")
+
+# Registers them.
+import_module("theano_engine.rewrites.order")
+
+precompiled.install()
