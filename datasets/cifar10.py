@@ -12,13 +12,16 @@ import numpy as np
 from datasets import cache, download, locate, safe_pickle
 from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
 
-ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-MD5 = "c58f30108f718f92721af3b95e74349a"
+SOURCE = download.Source(
+    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    "c58f30108f718f92721af3b95e74349a",
+    170_498_071,
+)
 
 FOLDER = "cifar-10-batches-py"
-SUBFOLDERS = (FOLDER, f"cifar10/{FOLDER}", "")
 TRAINING = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
+LAYOUT = locate.Layout("CIFAR-10", (FOLDER, f"cifar10/{FOLDER}", ""), (*TRAINING, TEST))
 
 # Thirty times a batch of 10,000 images.
 MOST_BYTES = 1 << 30
@@ -35,11 +38,9 @@ def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
     Where the files are looked for and downloaded to is `datasets.locate`'s matter. Raises DataError
     where they are missing and `download` is false, cannot be downloaded, or are damaged.
     """
-    names = (*TRAINING, TEST)
-    folder = locate.find("CIFAR-10", SUBFOLDERS, names, data_dir)
-    if folder is None:
-        folder = fetch(locate.download_root("CIFAR-10", download))
-    pool = cache.cached("cifar10", [folder / name for name in names], lambda: parse(folder))
+    folder = locate.found_or_fetched(LAYOUT, data_dir, fetch, download)
+    sources = [folder / name for name in LAYOUT.required]
+    pool = cache.cached("cifar10", sources, lambda: parse(folder))
     training = int(pool.counts[0])
     held_out = training // 10
     numbers = np.arange(len(pool.labels))
@@ -54,9 +55,9 @@ def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
     )
 
 
-def fetch(root: Path, address: str = ADDRESS, md5: str | None = None) -> Path:
+def fetch(root: Path) -> Path:
     """Download and unpack CIFAR-10 below `root`; returns the folder of its files."""
-    with download.fetched(address, md5 or MD5, root) as archive:
+    with download.fetched(SOURCE, root) as archive:
         members = {f"{FOLDER}/{name}": name for name in (*TRAINING, TEST)}
         download.unpack(archive, root / FOLDER, members)
     return root / FOLDER

@@ -12,17 +12,13 @@ from typing import BinaryIO
 import numpy as np
 
 from foundations.errors import UserError
+from foundations.reading import reason
 
 IMAGE_SHAPE = (3, 32, 32)
 
 
 class DataError(UserError, ValueError):
     """A data file is missing, damaged or of another format; the message names it and the remedy."""
-
-
-def first_line(error: Exception) -> str:
-    """What an error of another library says, short enough for a message of one line."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
 @contextmanager
@@ -43,7 +39,8 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
         except Exception as error:
             # A parser led astray raises anything from KeyError to MemoryError.
             raise DataError(
-                f"{path}: not {what}, or damaged ({first_line(error)}); get the file anew"
+                f"{path}: not {what}, or damaged ({type(error).__name__}: {reason(error)}); get "
+                "the file anew"
             ) from error
 
 

@@ -10,14 +10,16 @@ import numpy as np
 from datasets import cache, download, locate, mat_forms
 from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
 
-ADDRESS = "http://ufldl.stanford.edu/housenumbers/"
-MD5 = {
-    "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
-    "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
-}
+_ADDRESS = "http://ufldl.stanford.edu/housenumbers/"
+SOURCES = (
+    download.Source(f"{_ADDRESS}train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373", 182_040_794),
+    download.Source(f"{_ADDRESS}test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3", 64_275_384),
+)
+LAYOUT = locate.Layout(
+    "SVHN", ("svhn", "SVHN/format2", ""), tuple(source.name for source in SOURCES)
+)
 EXTRA = "extra_32x32.mat"
 
-SUBFOLDERS = ("svhn", "SVHN/format2", "")
 CLASS_NAMES = tuple("0123456789")
 
 # pylearn2's validation set: so many images of each class, for a training set of this size.
@@ -36,10 +38,10 @@ def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
     downloaded to is `datasets.locate`'s matter; the extra file never is downloaded. Raises
     DataError where files are missing and `download` is false, cannot be downloaded, or are damaged.
     """
-    folder = locate.find("SVHN", SUBFOLDERS, tuple(MD5), data_dir)
-    if folder is None:
-        folder = fetch(locate.download_root("SVHN", download))
-    names = [*MD5, *([EXTRA] if (folder / EXTRA).is_file() else [])]
+    folder = locate.found_or_fetched(LAYOUT, data_dir, fetch, download)
+    names = list(LAYOUT.required)
+    if (folder / EXTRA).is_file():
+        names.append(EXTRA)
     pool = cache.cached("svhn", [folder / name for name in names], lambda: parse(folder, names))
     numbers = np.arange(len(pool.labels))
     train, test, extra = np.split(numbers, np.cumsum(pool.counts)[:-1])
@@ -55,11 +57,10 @@ def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
     )
 
 
-def fetch(root: Path, address: str = ADDRESS, md5: dict[str, str] | None = None) -> Path:
+def fetch(root: Path) -> Path:
     """Download what is missing of SVHN below `root`; returns the folder of its files."""
-    folder = root / SUBFOLDERS[0]
-    for name, checksum in (md5 or MD5).items():
-        download.fetch(address + name, checksum, folder)
+    folder = root / LAYOUT.subfolders[0]
+    download.fetch(SOURCES, folder)
     return folder
 
 
