@@ -6,12 +6,16 @@ EXTRAS :=
 
 STAMP := $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
 
-.PHONY: help demo results test test-all lint format lock venv clean
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+.PHONY: help demo results quick test full test-all lint format lock venv clean
 
 help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
 	@echo "make results  every experiment, narrow and short: figures and table of docs/experiments.md"
-	@echo "make test     linters, type checker and tests"
+	@echo "make quick    linters, type checker and the tests that are not slow: two minutes"
+	@echo "make test     linters, type checker and the tests that a change needs: eight minutes"
+	@echo "make full     linters, type checker and all tests, as CI runs them"
 	@echo "make test-all the same under every Python 3.9, 3.10 and 3.11 that is found"
 	@echo "make venv     the virtual environment alone (EXTRAS=cuda,sweep,tensorboard adds extras)"
 	@echo "make format   rewrite the sources in the project's format"
@@ -26,8 +30,14 @@ demo: $(STAMP)
 results: $(STAMP)
 	$(BIN)/python tools/sample_results.py
 
+quick: $(STAMP) lint
+	$(PYTEST) -m "not slow and not exhaustive"
+
 test: $(STAMP) lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(PYTEST) -m "not exhaustive"
+
+full: $(STAMP) lint
+	$(PYTEST)
 
 test-all:
 	sh tools/test_all.sh $(EXTRAS)

@@ -1,6 +1,6 @@
 """One run killed at many random moments, some of them in the middle of a save.
 
-KILLS=200 python -m pytest tests/test_kills.py kills more often than the default.
+KILLS=200 python -m pytest tests/faults/test_kills.py kills more often than the default.
 """
 
 from __future__ import annotations

@@ -72,7 +72,12 @@ def test_what_the_user_told_malloc_stands(environment):
 
 def test_a_full_svhn(tmp_path):
     """73,257 and 26,032 images in their real format, 305 MB of them."""
-    done = run_script("tests/full_svhn.py", str(tmp_path), cwd=tmp_path)
+    done = run_script(
+        "tests/support/full_svhn.py",
+        str(tmp_path),
+        cwd=tmp_path,
+        PYTHONPATH=f"{PROJECT}{os.pathsep}{PROJECT / 'tests'}",
+    )
     # pytest keeps the last folders.
     shutil.rmtree(tmp_path / "svhn")
     assert done.returncode == 0, done.stderr
@@ -86,7 +91,7 @@ EPOCHS = int(os.environ.get("EPOCHS", "60"))
 
 
 def test_memory_does_not_grow_with_the_epochs(tmp_path):
-    """EPOCHS=200 python -m pytest tests/test_memory.py for a longer run."""
+    """EPOCHS=200 python -m pytest tests/scripts/test_memory.py for a longer run."""
     script = "cifar10_random_labels"
     arguments = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--quiet")
     run = subprocess.Popen(

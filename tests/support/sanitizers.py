@@ -11,13 +11,12 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 THREADING = {"one thread": ["-fopenmp-simd"], "two threads": ["-fopenmp"]}
 
 
-def run_sanitized(source: str, folder: Path, *flags: str) -> str:
-    """What the C++ program `source` of this folder prints; an AssertionError where it fails."""
+def run_sanitized(source: Path, folder: Path, *flags: str) -> str:
+    """What the C++ program `source` prints, built in `folder`; AssertionError where it fails."""
     program = folder / "sanitized"
     command = ["g++", "-std=c++11", "-O1", "-g1", "-ffp-contract=off", *SANITIZERS, *flags]
     kernels = PROJECT / "theano_engine" / "kernels"
-    path = Path(__file__).with_name(source)
-    subprocess.run([*command, f"-I{kernels}", str(path), "-o", str(program)], check=True)
+    subprocess.run([*command, f"-I{kernels}", str(source), "-o", str(program)], check=True)
     finished = subprocess.run([str(program)], capture_output=True, text=True, timeout=300)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
