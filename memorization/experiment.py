@@ -99,10 +99,13 @@ def _train(
         )
         measured = _measures(options, network, data, folder, mode) if options.measure else None
     state = networks.state_variables(
-        functions.train, functions.test, *(measured.functions.compiled if measured else ())
+        network,
+        functions.train,
+        functions.test,
+        *(measured.functions.compiled if measured else ()),
     )
     if measured:
-        state += measured.state
+        state.update(measured.state)
     recorder = Recorder(folder, record, state, lambda path: networks.save_parameters(path, network))
     if options.resume:
         recorder.resume()

@@ -172,19 +172,37 @@ def to_unit_range(images):
     return T.cast(images, "float32") * np.float32(2.0 / 255) - np.float32(1)
 
 
-def state_variables(*functions: Any) -> list[Any]:
-    """The shared variables that compiled functions read, but for the pool of images.
+def parameter_names(network: lasagne.layers.Layer) -> dict[Any, str]:
+    """The name of every parameter: its layer's number, from the input's 0 on, and its own."""
+    return {
+        parameter: f"layer_{number:02d}/{parameter.name}"
+        for number, layer in enumerate(lasagne.layers.get_all_layers(network))
+        for parameter in layer.get_params()
+    }
 
-    Parameters, Adam's moments and step counts, batch norm's averages, random streams; in an order
-    that is the same in every process that builds the same functions.
+
+def state_variables(network: lasagne.layers.Layer, *functions: Any) -> dict[str, Any]:
+    """The shared variables that compiled `functions` of `network` read, but for the pool of images.
+
+    By name: parameters and averages of batch norm (layer_03/W), random streams (layer_03/stream_0),
+    Adam's moments (layer_03/W/adam_m) and counts of steps (adam/binary/steps). Raises ValueError
+    for a variable whose name does not tell it from the others, so that no state goes unsaved.
     """
-    found: dict[int, Any] = {}
+    # Two variables may stand for one storage, as batch norm's averages do.
+    names = {id(p.container): name for p, name in parameter_names(network).items()}
+    for number, layer in enumerate(lasagne.layers.get_all_layers(network)):
+        streams = layer._srng.state_updates if hasattr(layer, "_srng") else ()
+        for drawn, (stream, *_) in enumerate(streams):
+            names[id(stream.container)] = f"layer_{number:02d}/stream_{drawn}"
+    found: dict[str, Any] = {}
     for function in functions:
         for variable in function.get_shared():
-            if variable.name != POOL_NAME:
-                # Two variables may stand for one storage, as batch norm's averages do.
-                found.setdefault(id(variable.container), variable)
-    return list(found.values())
+            name = names.get(id(variable.container), variable.name)
+            if name == POOL_NAME:
+                continue
+            if not name or found.setdefault(name, variable).container is not variable.container:
+                raise ValueError(f"{function.name} keeps state under no name of its own: {name}")
+    return found
 
 
 # How batch norm and stochastic weights behave when testing.
@@ -255,10 +273,22 @@ def adam_updates(loss, network: lasagne.layers.Layer, learning_rate) -> OrderedD
     """Adam for every parameter; binary weights by straight-through gradient, scaled and clipped."""
     weights = lasagne.layers.get_all_params(network, binary=True)
     gradients = binary_net.compute_grads(loss, network)
-    updates = lasagne.updates.adam(gradients, weights, learning_rate=learning_rate)
+    names = parameter_names(network)
+    updates = _adam(gradients, weights, learning_rate, names, "binary")
     updates = binary_net.clipping_scaling(updates, network)
     others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
-    updates.update(lasagne.updates.adam(loss, others, learning_rate=learning_rate))
+    updates.update(_adam(loss, others, learning_rate, names, "others"))
+    return updates
+
+
+def _adam(loss_or_gradients, parameters, learning_rate, names, group: str) -> OrderedDict:
+    """Lasagne's Adam of a group of parameters, its state named after `names` of theirs."""
+    updates = lasagne.updates.adam(loss_or_gradients, parameters, learning_rate=learning_rate)
+    *moments, steps = [variable for variable in updates if variable not in names]
+    for parameter, first, second in zip(parameters, moments[::2], moments[1::2], strict=True):
+        first.name = f"{names[parameter]}/adam_m"
+        second.name = f"{names[parameter]}/adam_v"
+    steps.name = f"adam/{group}/steps"
     return updates
 
 

@@ -80,11 +80,15 @@ class ImageHistory:
         self._first = HeldArray(np.zeros(n, np.int32))
         self._forgotten = HeldArray(np.zeros(n, np.int32))
         self._right = HeldArray(np.zeros(n, bool))
-        self.state = [self._first, self._forgotten, self._right]
+        self.state = {
+            "first_learnt_epoch": self._first,
+            "forgetting_count": self._forgotten,
+            "right": self._right,
+        }
 
     def update(self, epoch: int, right: np.ndarray) -> dict[str, float]:
         """Take in which of the first images are `right` (k,) bool after `epoch`; the columns."""
-        first, forgotten, was_right = (held.get_value(borrow=True) for held in self.state)
+        first, forgotten, was_right = (held.get_value(borrow=True) for held in self.state.values())
         k = len(right)
         lost = was_right[:k] & ~right
         forgotten[:k] += lost
@@ -115,7 +119,11 @@ class SignFlips:
         self._weights = weights
         self._start = [HeldArray(signs) for signs in self._signs()]
         self._before = [HeldArray(signs) for signs in self._signs()]
-        self.state = [*self._start, *self._before]
+        self.state = {
+            f"{name}_signs_layer_{number}": held
+            for name, kept in (("start", self._start), ("last", self._before))
+            for number, held in enumerate(kept, start=1)
+        }
 
     def update(self) -> dict[str, float]:
         """The shares since the start and since the last call, as columns."""
@@ -207,7 +215,8 @@ class Measures(Observer):
         self.functions = functions
         self._history = ImageHistory(len(data.train.numbers))
         self._flips = SignFlips(functions.weights)
-        self.state = [*self._history.state, *self._flips.state]
+        state = {**self._history.state, **self._flips.state}
+        self.state = {f"measures/{name}": held for name, held in state.items()}
         stream = random_state(Purpose.SATURATION_SAMPLE, seed)
         self._saturation_images = drawn(data.train.numbers, SATURATION_IMAGES, stream)
         self._critical_images = {}

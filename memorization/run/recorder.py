@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ from training_loop.progress import Progress
 class Recorder(Observer):
     """Writes parameters, metrics and state after every epoch, and the state of a stopped run.
 
-    `variables` are all that a run has to find again as it was; `save_parameters` writes the
-    network's parameters to a path. `progress`, how far the run has come, is the loop's to advance.
+    `variables` are all that a run has to find again as it was, by name; `save_parameters` writes
+    the network's parameters to a path. `progress`, how far the run has come, is the loop's to
+    advance.
     """
 
     def __init__(
         self,
         folder: Path,
         record: dict[str, Any],
-        variables: Sequence[Any],
+        variables: Mapping[str, Any],
         save_parameters: Callable[[Path], None],
     ):
         self._folder = folder

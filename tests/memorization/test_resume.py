@@ -15,7 +15,16 @@ import termios
 import numpy as np
 import pytest
 from support.project import check_one_line, run_command, run_script
-from support.runs import ARGUMENTS, SCRIPT, SEED, assert_same_run, finished_epochs, start, until
+from support.runs import (
+    ARGUMENTS,
+    PARAMETERS,
+    SCRIPT,
+    SEED,
+    assert_same_run,
+    finished_epochs,
+    start,
+    until,
+)
 
 from foundations.errors import UserError
 from memorization.run.record import load_record
@@ -162,6 +171,19 @@ def test_resuming_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_state_is_saved_by_name(undisturbed):
+    with np.load(undisturbed / "state.npz") as state:
+        names = set(state.files)
+        with np.load(undisturbed / f"{PARAMETERS[SCRIPT]}.npz") as parameters:
+            first = parameters["arr_0"]
+        assert np.array_equal(state["layer_01/W"], first)
+        assert state["adam/binary/steps"] == state["adam/others/steps"] == 4 * 20
+        assert state["layer_01/W/adam_m"].shape == first.shape
+    assert {"layer_01/b", "layer_02/mean", "layer_02/gamma/adam_v", "progress"} <= names
+    # Weights are drawn at random in training and, by another stream, in testing.
+    assert {"layer_01/stream_0", "layer_01/stream_1"} <= names
+
+
 def test_a_damaged_state_is_refused(undisturbed, tmp_path):
     from memorization.run import state as checkpoint
 
@@ -169,4 +191,4 @@ def test_a_damaged_state_is_refused(undisturbed, tmp_path):
     for damaged in (b"", state[: len(state) // 2], state[:40] + b"\0" * 40 + state[80:]):
         (tmp_path / "state.npz").write_bytes(damaged)
         with pytest.raises(UserError, match=r"state\.npz"):
-            checkpoint.load(tmp_path / "state.npz", [])
+            checkpoint.load(tmp_path / "state.npz", {})
