@@ -91,13 +91,13 @@ def step(network: str, rounds: int) -> dict:
         return summary(timing.in_turn(calls, rounds), "s")
 
 
-# What the project sets for its process (engine/blas.py, engine/memory.py), taken back.
+# What the project sets for its process (theano_engine/setup/blas.py and memory.py), taken back.
 AS_LIBRARIES_COME = {
     "OPENBLAS_CORETYPE": "",
     "OPENBLAS_THREAD_TIMEOUT": "26",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_max=65536",
 }
-# What engine/memory.py does, for a process without it.
+# What theano_engine/setup/memory.py does, for a process without it.
 MEMORY_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
 
 

@@ -1,8 +1,8 @@
 """BinaryNet as one would write it in PyTorch: the alternative that the benchmarks measure against.
 
-The same networks, loss and updates as `networks.py`, in PyTorch's own layers, optimizer and
-autograd, contiguous float32. Parameters are exchanged with Lasagne's, so that both sides can be
-seen to compute the same losses from the same start.
+The same networks, loss and updates as `memorization/networks.py`, in PyTorch's own layers,
+optimizer and autograd, contiguous float32. Parameters are exchanged with Lasagne's, so that both
+sides can be seen to compute the same losses from the same start.
 """
 
 from __future__ import annotations

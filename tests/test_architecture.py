@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,21 @@ def test_tests_stand_in_the_order_of_the_tree(house):
     rooms = {module.replace(".", "/") for module in house.modules}
     apart = {"scripts", "faults", "tools"}
     assert {str(folder) for folder in folders} - apart <= rooms
+
+
+def test_documents_name_files_that_are_there():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    files = listed.stdout.splitlines()
+    # The changelog names what once was.
+    documents = [name for name in files if name.endswith(".md") and name != "CHANGELOG.md"]
+    assert {"README.md", "CONTRIBUTING.md", "docs/experiments.md"} <= set(documents)
+    for document in documents:
+        text = re.sub(r"https?://\S+", "", (PROJECT / document).read_text(encoding="utf-8"))
+        named = set(re.findall(r"(?:[\w.-]+/)*[\w-]+\.(?:py|h|cpp|sh)\b", text))
+        gone = [name for name in named if not any(f"/{f}".endswith(f"/{name}") for f in files)]
+        assert gone == [], document
 
 
 def test_importing_binary_net_is_quiet_and_enough():

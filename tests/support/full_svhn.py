@@ -3,7 +3,7 @@
 Writes train_32x32.mat and test_32x32.mat (73,257 and 26,032 images of noise, 305 MB) into
 FOLDER/svhn, runs svhn_random_labels.py for an epoch, twice: from the .mat files, and from the cache
 that the first run made. Prints as JSON: megabytes at the peak of either run and of a process that
-only imports Theano, and the seconds that opening the cache takes.
+only imports Theano.
 """
 
 from __future__ import annotations
@@ -21,12 +21,6 @@ import scipy.io
 from support.project import PROJECT
 
 SIZES = {"train": 73_257, "test": 26_032}
-OPEN = """
-import sys, time, datasets
-start = time.perf_counter()
-datasets.load_svhn(sys.argv[1])
-print(time.perf_counter() - start)
-"""
 
 
 def write(folder: Path) -> None:
@@ -65,13 +59,6 @@ def main(folder: Path) -> None:
     }
     for what in ("from the files", "from the cache"):
         result[what] = peak_megabytes(*training, cwd=folder)
-    opened = subprocess.run(
-        [sys.executable, "-c", OPEN, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    result["seconds to open the cache"] = float(opened.stdout)
     print(json.dumps({name: round(value, 3) for name, value in result.items()}))
 
 
