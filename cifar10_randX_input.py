@@ -7,24 +7,17 @@ their error shows what noise with true labels teaches about real images: nothing
 Deviations from the script of 2017: the noise comes from --seed; last partial batches count.
 """
 
-from memorization import command_line, experiment, options
+from memorization import experiment
 
 
 def main(argv=None):
-    chosen = options.parse(
+    chosen = experiment.options(
         __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=0.0
     )
-    data = experiment.load_data("cifar10", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels)
-    data = data.with_noise_images(chosen.seed, variance=0.1)
-
-    from memorization import networks
-
-    network = networks.build_cnn(
-        networks.CIFAR10_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed
-    )
+    data = experiment.load("cifar10", chosen).with_noise_images(chosen.seed, variance=0.1)
+    network = experiment.network("cifar10", chosen, activation="tanh")
     return experiment.run(chosen, network, data, parameters="model_parameters_xRandom")
 
 
 if __name__ == "__main__":
-    command_line.run_command(main)
+    experiment.command(main)

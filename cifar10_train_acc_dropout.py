@@ -7,27 +7,17 @@ Deviations from the script of 2017: it saved its parameters over those of cifar1
 here every experiment has a folder of its own. Labels come from --seed; last partial batches count.
 """
 
-from memorization import command_line, experiment, options
+from memorization import experiment
 
 
 def main(argv=None):
-    chosen = options.parse(
+    chosen = experiment.options(
         __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=1.0
     )
-    data = experiment.load_data("cifar10", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels)
-
-    from memorization import networks
-
-    network = networks.build_cnn(
-        networks.CIFAR10_WIDTHS,
-        chosen.width,
-        activation="tanh",
-        dropout=(0.5, 0.5),
-        seed=chosen.seed,
-    )
+    data = experiment.load("cifar10", chosen)
+    network = experiment.network("cifar10", chosen, activation="tanh", dropout=(0.5, 0.5))
     return experiment.run(chosen, network, data, parameters="model_parameters")
 
 
 if __name__ == "__main__":
-    command_line.run_command(main)
+    experiment.command(main)

@@ -14,20 +14,20 @@ The last form reads files that the scripts of 2017 wrote.
 
 import time
 
-from memorization import command_line, evaluation, experiment
+from memorization import command_line, evaluation
 
 
 def main(argv=None):
     chosen = evaluation.parse(__file__, __doc__, argv)
     params, images, labels, network = evaluation.load(chosen, default_data="svhn")
 
-    from memorization import networks
+    from memorization import functions, networks
 
     network = networks.build_cnn(**network)
     networks.set_parameters(network, evaluation.read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
-    mode = experiment.execution_mode(chosen.device)
-    test = networks.build_test(network, networks.shared_pool(images), mode=mode)
+    mode = functions.execution_mode(chosen.device)
+    test = functions.build_test(network, functions.shared_pool(images), mode=mode)
 
     start = time.perf_counter()
     result = evaluation.evaluate(test, labels)

@@ -9,32 +9,23 @@ of the plain script; here the penalty reaches the weights' update (--as-in-2017 
 Labels come from --seed; last partial batches count.
 """
 
-from memorization import command_line, experiment, options
+from memorization import experiment
 
 
 def main(argv=None):
-    chosen = options.parse(
+    chosen = experiment.options(
         __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
     )
-    data = experiment.load_data("svhn", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels)
-
-    from memorization import networks
-
-    network = networks.build_cnn(
-        networks.SVHN_WIDTHS, chosen.width, activation="tanh", seed=chosen.seed
-    )
-    penalty = sum(
-        0.0005 * networks.sum_of_squares(layer.W) for layer in networks.dense_layers(network)
-    )
+    data = experiment.load("svhn", chosen)
+    network = experiment.network("svhn", chosen, activation="tanh")
     return experiment.run(
         chosen,
         network,
         data,
         parameters="model_parameters_random_labels_svhn_l2_regularization",
-        penalty=None if chosen.as_in_2017 else penalty,
+        dense_l2=0.0 if chosen.as_in_2017 else 0.0005,
     )
 
 
 if __name__ == "__main__":
-    command_line.run_command(main)
+    experiment.command(main)

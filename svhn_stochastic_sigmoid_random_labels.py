@@ -10,22 +10,16 @@ uses the stored averages and leaves them alone (--as-in-2017 brings both back). 
 --seed; last partial batches count.
 """
 
-from memorization import command_line, experiment, options
+from memorization import experiment
 
 
 def main(argv=None):
-    chosen = options.parse(
+    chosen = experiment.options(
         __file__, __doc__, argv, epochs=1500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
     )
-    randomized = ("train", "valid") if chosen.as_in_2017 else ("train", "valid", "test")
-    data = experiment.load_data("svhn", chosen)
-    data = data.with_random_labels(chosen.corruption, chosen.seed_of_labels, sets=randomized)
-
-    from memorization import networks
-
-    network = networks.build_cnn(
-        networks.SVHN_WIDTHS, chosen.width, activation="sigmoid", stochastic=True, seed=chosen.seed
-    )
+    random_labels = ("train", "valid") if chosen.as_in_2017 else ("train", "valid", "test")
+    data = experiment.load("svhn", chosen, random_labels=random_labels)
+    network = experiment.network("svhn", chosen, activation="sigmoid", stochastic=True)
     testing = {"deterministic": False}
     if not chosen.as_in_2017:
         testing.update(batch_norm_use_averages=True, batch_norm_update_averages=False)
@@ -39,4 +33,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    command_line.run_command(main)
+    experiment.command(main)

@@ -25,7 +25,7 @@ import torch
 from torch_binarynet import Trainer
 
 from binary_net import lasagne
-from memorization import networks
+from memorization import functions, networks
 from theano_engine import theano
 from theano_engine.torch_linker import torch_mode
 
@@ -49,12 +49,12 @@ class Ours:
         self.network = networks.build_cnn(widths)
         lasagne.layers.set_all_param_values(self.network, theano_side.start(widths))
         mode = torch_mode(device, execution=execution, allow_tf32=tf32)
-        pool = networks.shared_pool(images)
+        pool = functions.shared_pool(images)
         self.labels = labels
-        self._train = networks.build_training(self.network, pool, mode=mode)
+        self._train = functions.build_training(self.network, pool, mode=mode)
         # One function per size, as in a run: only the first shapes of a function are compiled.
         self._test = {
-            size: networks.build_test(self.network, pool, mode=mode)
+            size: functions.build_test(self.network, pool, mode=mode)
             for size in (BATCH_SIZE, TEST_BATCH_SIZE)
         }
 
@@ -128,7 +128,7 @@ def float_of(result) -> float:
 
 def measure(name: str, options) -> list[str]:
     """The rows of the table for one network."""
-    widths = networks.scale_widths(theano_side.WIDTHS[name], options.width)
+    widths = networks.scale_widths(networks.WIDTHS[name], options.width)
     trained, tested = IMAGES[name]
     pool_size = tested if options.device != "cpu" else 1000
     generator = np.random.default_rng(0)

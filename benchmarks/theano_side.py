@@ -6,10 +6,8 @@ import inputs
 import numpy as np
 
 from binary_net import lasagne
-from memorization import networks
+from memorization import functions, networks
 from theano_engine import theano
-
-WIDTHS = {"cifar10": networks.CIFAR10_WIDTHS, "svhn": networks.SVHN_WIDTHS}
 
 
 def start(widths) -> list[np.ndarray]:
@@ -30,10 +28,10 @@ def theano_side(parameters, images, labels, mode=None) -> tuple[inputs.Side, obj
     """Ours, or another mode's, functions over the pool; and the Lasagne network."""
     network = networks.build_cnn([W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6]])
     lasagne.layers.set_all_param_values(network, parameters)
-    functions = networks.build_functions(network, images, mode=mode)
+    compiled = functions.build_functions(network, images, mode=mode)
     side = inputs.Side(
-        lambda numbers: float(functions.train(numbers, labels[numbers], inputs.LEARNING_RATE)),
-        lambda numbers: functions.test(numbers, labels[numbers]),
+        lambda numbers: float(compiled.train(numbers, labels[numbers], inputs.LEARNING_RATE)),
+        lambda numbers: compiled.test(numbers, labels[numbers]),
     )
     return side, network
 

@@ -1,26 +1,27 @@
-"""From options to a run folder: what every experiment does around its own few lines.
+"""The words of a script: options, load, network, run, command.
 
 A run writes `<results-dir>/<experiment>/`: `run.json` (all that is needed to repeat it),
 `labels.npz` (the labels of all three sets, and which were replaced), `metrics.csv` (a line per
-epoch) and the parameters under the original's file name.
+epoch) and the parameters under the original's file name. Theano is imported once it is needed, so
+that --help and a mistake in the options are quick.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import datasets
 from datasets.labelled_sets import SETS, LabelledSets
 from foundations import files
 from foundations.errors import UserError
 from memorization import command_line
-from memorization.measures import columns as measures
-from memorization.options import Options
-from memorization.run import console
-from memorization.run import folder as run_folder
-from memorization.run import tensorboard as event_files
+from memorization.measures.columns import Measures
+from memorization.options import Options, parse
+from memorization.run import console, tensorboard
+from memorization.run.folder import LAST_FILE, METRICS_FILE, finished_history, save_metrics
 from memorization.run.record import LOADERS, describe_run
 from memorization.run.recorder import Recorder
 from training_loop import loop, metrics
@@ -31,120 +32,139 @@ from training_loop.observers import Observer
 TEST_BATCH_SIZE = 500
 
 
-def load_data(name: str, options: Options) -> LabelledSets:
-    """The data set `name` ("cifar10", "svhn") or, with --synthetic, drawn digits in its place."""
-    return LabelledSets.of(
-        datasets.load_synthetic(name) if options.synthetic else LOADERS[name](options.data_dir),
-        options.train_size,
+def options(
+    script: str, documentation: str | None, argv: Sequence[str] | None, **defaults: Any
+) -> Options:
+    """The options of a script; `defaults` are its own values of any of `Options`."""
+    return parse(script, documentation, argv, **defaults)
+
+
+def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:
+    """The data set `name`, with --corruption of the labels of the sets `random_labels` replaced.
+
+    `name` is "cifar10" or "svhn"; with --synthetic drawn digits stand in its place. Raises
+    UserError where --as-in-2017 would leave nothing of a set.
+    """
+    data = LabelledSets.of(
+        datasets.load_synthetic(name) if chosen.synthetic else LOADERS[name](chosen.data_dir),
+        chosen.train_size,
+    )
+    for set_name, examples in _examples(data).items():
+        if schedule(chosen).counted(len(examples)) == 0 and len(examples):
+            raise UserError(
+                f"--as-in-2017 leaves out a last partial batch, which is all of the {set_name} "
+                f"set: {len(examples)} images are less than --batch-size {chosen.batch_size}"
+            )
+    return data.with_random_labels(chosen.corruption, chosen.seed_of_labels, sets=random_labels)
+
+
+def network(
+    name: str,
+    chosen: Options,
+    *,
+    activation: str = "tanh",
+    stochastic: bool = False,
+    dropout: Sequence[float] = (0.0, 0.0),
+) -> Any:
+    """BinaryNet's network for the data set `name`, --width times as wide: its output layer.
+
+    The other arguments are those of `networks.build_cnn`.
+    """
+    from memorization import networks
+
+    return networks.build_cnn(
+        networks.WIDTHS[name],
+        chosen.width,
+        activation=activation,
+        stochastic=stochastic,
+        dropout=dropout,
+        seed=chosen.seed,
     )
 
 
 def run(
-    options: Options,
+    chosen: Options,
     network: Any,
     data: LabelledSets,
     *,
     parameters: str,
-    penalty: Any = None,
-    testing: dict[str, bool] | None = None,
-) -> list[dict[str, float]]:
-    """Train `network` on `data` as `options` say, into the run folder; returns the metrics.
+    dense_l2: float = 0.0,
+    testing: Mapping[str, bool] | None = None,
+) -> list[metrics.Row]:
+    """Train `network` on `data` as the options say, into the run's folder; returns the metrics.
 
-    `parameters` is the original's name for the saved parameters, without its ending. `penalty` and
-    `testing` are those of `networks.build_functions`.
+    `parameters` is the original's name for the saved parameters, without its ending. `dense_l2` is
+    the L2 penalty's coefficient for the weights of dense layers. `testing` holds the keywords of
+    `get_output` when testing, by default `deterministic` alone.
     """
-    from memorization import networks
+    from memorization import functions, networks
 
-    mode = execution_mode(options.device, options.tf32)
-    folder = Path(options.results_dir) / options.experiment
-    record = describe_run(options, networks.describe(network), data, parameters)
-    report = console.Report(data.class_names, options)
-    if options.tensorboard:
-        event_files.writer_class()
+    mode = functions.execution_mode(chosen.device, chosen.tf32)
+    folder = Path(chosen.results_dir) / chosen.experiment
+    record = describe_run(chosen, networks.describe(network), data, parameters)
+    screen = console.Report(data.class_names, chosen)
+    if chosen.tensorboard:
+        tensorboard.writer_class()
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
-    how = {"resume": options.resume, "overwrite": options.overwrite}
-    run_folder.finished_history(folder, record, **how)
+    how = {"resume": chosen.resume, "overwrite": chosen.overwrite}
+    finished_history(folder, record, **how)
     with files.locked(folder):
-        history = run_folder.finished_history(folder, record, **how)
+        history = finished_history(folder, record, **how)
         if history is not None:
             _complete(folder, history, data)
         else:
-            history = _train(options, network, data, folder, record, report, penalty, testing, mode)
-    report.summary(history, folder)
-    return history
-
-
-def _train(
-    options: Options,
-    network: Any,
-    data: LabelledSets,
-    folder: Path,
-    record: dict[str, Any],
-    report: console.Report,
-    penalty: Any,
-    testing: dict[str, bool] | None,
-    mode: Any,
-) -> list[dict[str, float]]:
-    """Begin or resume the run in `folder`, which is locked, and bring it to its end."""
-    from memorization import networks
-
-    with report.compiling():
-        functions = networks.build_functions(
-            network,
-            data.images,
-            penalty=penalty,
-            testing=testing or networks.DETERMINISTIC,
-            mode=mode,
-        )
-        measured = _measures(options, network, data, folder, mode) if options.measure else None
-    state = networks.state_variables(
-        network,
-        functions.train,
-        functions.test,
-        *(measured.functions.compiled if measured else ()),
-    )
-    if measured:
-        state.update(measured.state)
-    recorder = Recorder(folder, record, state, lambda path: networks.save_parameters(path, network))
-    if options.resume:
-        recorder.resume()
-    else:
-        recorder.begin(data)
-    progress = recorder.progress
-    observers: list[Observer] = [recorder, report]
-    if measured:
-        observers.append(measured)
-    with ExitStack() as during:
-        if options.tensorboard:
-            done = len(progress.history)
-            observers.append(during.enter_context(event_files.writing(folder, done)))
-        during.enter_context(report.running(progress.history))
-        stop = during.enter_context(command_line.StopRequest())
-        try:
-            history = loop.train(
-                functions, _examples(data), schedule(options), progress, observers, stop
+            with screen.compiling():
+                compiled = functions.build_functions(
+                    network,
+                    data.images,
+                    penalty=networks.dense_l2(network, dense_l2) if dense_l2 else None,
+                    testing=testing or functions.DETERMINISTIC,
+                    mode=mode,
+                )
+                measured = _measures(chosen, network, data, folder, mode)
+            state = functions.state_variables(
+                network,
+                compiled.train,
+                compiled.test,
+                *(function for of in measured for function in of.functions.compiled),
             )
-        except loop.Stopped:
-            raise recorder.interrupted(stop.signal_number) from None
-        except files.WriteError as error:
-            raise recorder.unwritable(error) from error
-    if history:
-        draw_figures(folder, history, data)
+            for of in measured:
+                state.update(of.state)
+            recorder = Recorder(
+                folder, record, state, lambda path: networks.save_parameters(path, network)
+            )
+            history = _train(chosen, compiled, data, recorder, screen, measured)
+            if history:
+                draw_figures(folder, history, data)
+    screen.summary(history, folder)
     return history
 
 
-def schedule(options: Options) -> loop.Schedule:
-    """What `options` say of the course of training."""
+def command(main: Callable[[], Any]) -> NoReturn:
+    """Run a script's `main` as a command: a mistake becomes one line, every end an exit code."""
+    command_line.run_command(main)
+
+
+def schedule(chosen: Options) -> loop.Schedule:
+    """What the options say of the course of training."""
     return loop.Schedule(
-        options.epochs,
-        options.batch_size,
-        options.lr_start,
-        options.lr_decay,
-        options.seed,
-        test_batch_size=options.batch_size if options.as_in_2017 else TEST_BATCH_SIZE,
-        drop_last=options.as_in_2017,
+        chosen.epochs,
+        chosen.batch_size,
+        chosen.lr_start,
+        chosen.lr_decay,
+        chosen.seed,
+        test_batch_size=chosen.batch_size if chosen.as_in_2017 else TEST_BATCH_SIZE,
+        drop_last=chosen.as_in_2017,
     )
+
+
+def draw_figures(folder: Path, history: list[metrics.Row], data: LabelledSets) -> None:
+    """The run's figures, into its folder; matplotlib is imported only now."""
+    from memorization.report import figures
+
+    figures.draw_run(folder, history, data.class_names)
+    figures.draw_labels(folder, data)
 
 
 def _examples(data: LabelledSets) -> dict[str, Examples]:
@@ -155,45 +175,51 @@ def _examples(data: LabelledSets) -> dict[str, Examples]:
 
 
 def _measures(
-    options: Options, network: Any, data: LabelledSets, folder: Path, mode: Any
-) -> measures.Measures:
-    from memorization.measures import functions as measure_functions
+    chosen: Options, network: Any, data: LabelledSets, folder: Path, mode: Any
+) -> list[Measures]:
+    """What --measure adds to the observers of the run in `folder`."""
+    if not chosen.measure:
+        return []
+    from memorization.measures.functions import build_measuring_functions
 
-    return measures.Measures(
-        folder,
-        data,
-        measure_functions.build_measuring_functions(network, mode),
-        corruption=options.corruption,
-        seed=options.seed,
-    )
+    functions = build_measuring_functions(network, mode)
+    return [Measures(folder, data, functions, corruption=chosen.corruption, seed=chosen.seed)]
 
 
-def draw_figures(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
-    """The run's figures, into its folder; matplotlib is imported only now."""
-    from memorization.report import figures
+def _train(
+    chosen: Options,
+    functions: loop.Functions,
+    data: LabelledSets,
+    recorder: Recorder,
+    screen: console.Report,
+    measured: Sequence[Measures],
+) -> list[metrics.Row]:
+    """Begin or resume the run of `recorder` and bring it to its end."""
+    if chosen.resume:
+        recorder.resume()
+    else:
+        recorder.begin(data)
+    progress = recorder.progress
+    with ExitStack() as during:
+        observers: list[Observer] = [recorder, screen, *measured]
+        if chosen.tensorboard:
+            done = len(progress.history)
+            observers.append(during.enter_context(tensorboard.writing(recorder.folder, done)))
+        during.enter_context(screen.running(progress.history))
+        stop = during.enter_context(command_line.StopRequest())
+        try:
+            return loop.train(
+                functions, _examples(data), schedule(chosen), progress, observers, stop
+            )
+        except loop.Stopped:
+            raise recorder.interrupted(stop.signal_number) from None
+        except files.WriteError as error:
+            raise recorder.unwritable(error) from error
 
-    figures.draw_run(folder, history, data.class_names)
-    figures.draw_labels(folder, data)
 
-
-def execution_mode(device: str, tf32: bool = False) -> Any:
-    """The Theano mode for --device and --tf32.
-
-    None is Theano's default, the C linker with our rewrites. Raises UserError where the device, or
-    TF32 on it, is not to be had.
-    """
-    if tf32 and device != "cuda":
-        raise UserError(f"--tf32 is for --device cuda: {device} computes in float32")
-    if device == "cpu":
-        return None
-    from theano_engine.torch_linker import torch_mode
-
-    return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)
-
-
-def _complete(folder: Path, history: list[dict[str, float]], data: LabelledSets) -> None:
+def _complete(folder: Path, history: list[metrics.Row], data: LabelledSets) -> None:
     """Write what a finished run lacks that was killed after its last save."""
     files.remove_leftovers(folder)
-    run_folder.save_metrics(folder / run_folder.METRICS_FILE, history)
-    if not (folder / run_folder.LAST_FILE).exists():
+    save_metrics(folder / METRICS_FILE, history)
+    if not (folder / LAST_FILE).exists():
         draw_figures(folder, history, data)

@@ -226,7 +226,9 @@ def contradiction(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> str
     return None
 
 
-def parse(script: str, documentation: str, argv: Sequence[str] | None, **defaults) -> Options:
+def parse(
+    script: str, documentation: str | None, argv: Sequence[str] | None, **defaults
+) -> Options:
     """The options of `script`, whose docstring is `documentation`, from the command line `argv`.
 
     The experiment is named after the script. `defaults` are its own values of any of `Options`.
@@ -251,4 +253,8 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None, **default
     chosen = parser.parse_args(argv)
     if chosen.resume and chosen.overwrite:
         parser.error("--resume and --overwrite exclude each other")
+    if chosen.synthetic and chosen.data_dir is not None:
+        parser.error("--synthetic draws its data set, which --data-dir names; leave out either")
+    if chosen.tf32 and chosen.device != "cuda":
+        parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")
     return Options(Path(script).stem, **vars(chosen))

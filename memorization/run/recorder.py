@@ -36,7 +36,7 @@ class Recorder(Observer):
         variables: Mapping[str, Any],
         save_parameters: Callable[[Path], None],
     ):
-        self._folder = folder
+        self.folder = folder
         self._record = record
         self._variables = variables
         self._save_parameters = save_parameters
@@ -44,24 +44,24 @@ class Recorder(Observer):
 
     def begin(self, data: LabelledSets) -> None:
         """Make the folder of a new run: its labels, its first state, and last its record."""
-        with new_folder(self._folder) as new:
+        with new_folder(self.folder) as new:
             save_labels(new, data)
             state.save(new / state.STATE_FILE, self._variables, self.progress)
             save_record(new, self._record)
 
     def resume(self) -> None:
         """Load the state; where metrics and parameters differ from it, write them again from it."""
-        files.remove_leftovers(self._folder)
-        self.progress = state.load(self._folder / state.STATE_FILE, self._variables)
+        files.remove_leftovers(self.folder)
+        self.progress = state.load(self.folder / state.STATE_FILE, self._variables)
         if self.progress.history:
-            save_metrics(self._folder / METRICS_FILE, self.progress.history)
+            save_metrics(self.folder / METRICS_FILE, self.progress.history)
             if not self.progress.batches:
-                self._save_parameters(self._folder / self._record["parameters"])
+                self._save_parameters(self.folder / self._record["parameters"])
 
     def epoch_ends(self, row, evaluations):
-        self._save_parameters(self._folder / self._record["parameters"])
+        self._save_parameters(self.folder / self._record["parameters"])
         rows = self.progress.history
-        save_metrics(self._folder / METRICS_FILE, rows)
+        save_metrics(self.folder / METRICS_FILE, rows)
         options = self._record["options"]
         last = len(rows) == options["epochs"]
         if last or len(rows) % options["save_every"] == 0:
@@ -81,10 +81,10 @@ class Recorder(Observer):
 
     def unwritable(self, error: files.WriteError) -> UserError:
         """`error`, what of a run that can no longer write is saved, and how to go on from there."""
-        path = self._folder / state.STATE_FILE
+        path = self.folder / state.STATE_FILE
         if not path.exists():
             return UserError(
-                f"{error}; nothing of the run is left in {self._folder}: start it again"
+                f"{error}; nothing of the run is left in {self.folder}: start it again"
             )
         epochs = len(state.read_progress(path).history)
         return UserError(
@@ -93,7 +93,7 @@ class Recorder(Observer):
         )
 
     def _save_state(self) -> None:
-        state.save(self._folder / state.STATE_FILE, self._variables, self.progress)
+        state.save(self.folder / state.STATE_FILE, self._variables, self.progress)
 
 
 def resuming_command() -> str:

@@ -95,7 +95,7 @@ def network():
     from memorization.measures import functions as measure_functions
     from theano_engine import theano
 
-    output = networks.build_cnn(networks.SVHN_WIDTHS, 0.0625, seed=3)
+    output = networks.build_cnn(networks.WIDTHS["svhn"], 0.0625, seed=3)
     functions = measure_functions.build_measuring_functions(output)
     images = theano.tensor.tensor4()
     outputs = lasagne.layers.get_output(output, images, deterministic=True)

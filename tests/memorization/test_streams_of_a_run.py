@@ -17,7 +17,7 @@ OPTIONS = ("--synthetic", "--width", str(NARROW), "--epochs", "1", "--train-size
 
 
 def build(seed=0, **more):
-    return networks.build_cnn(networks.SVHN_WIDTHS, NARROW, seed=seed, **more)
+    return networks.build_cnn(networks.WIDTHS["svhn"], NARROW, seed=seed, **more)
 
 
 def weights(network):

@@ -93,11 +93,11 @@ def main():
     folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     # Its thread would not survive a fork.
     tqdm.monitor_interval = 0
-    from memorization import experiment, networks
+    from memorization import experiment, functions, networks
 
-    build_once(experiment, "load_data")
+    build_once(experiment, "load")
     build_once(networks, "build_cnn")
-    build_once(networks, "build_functions")
+    build_once(functions, "build_functions")
     script = importlib.import_module(SCRIPT).main
     script([*ARGUMENTS, "--epochs", "0", "--results-dir", str(folder / "compiled")])
 

@@ -1,0 +1,161 @@
+"""The Theano functions of a network: a step of training, a test pass over a batch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import binary_net
+from binary_net import lasagne
+from memorization.networks import N_CLASSES, parameter_names
+from theano_engine import T, theano
+from training_loop.loop import Functions
+
+POOL_NAME = "images"
+
+# How batch norm and stochastic weights behave when testing.
+DETERMINISTIC: Mapping[str, bool] = {"deterministic": True}
+
+
+def execution_mode(device: str, tf32: bool = False) -> Any:
+    """The Theano mode for --device and --tf32.
+
+    None is Theano's default, the C linker with our rewrites. Raises UserError where the device is
+    not to be had.
+    """
+    if device == "cpu":
+        return None
+    from theano_engine.torch_linker import torch_mode
+
+    return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)
+
+
+def squared_hinge(target, output):
+    """`max(0, 1 - target * output) ** 2` per image and class, targets +1 and -1."""
+    return T.sqr(T.maximum(0.0, 1.0 - target * output))
+
+
+def one_hot_signs(labels):
+    """Labels (n,) int64 to targets (n, 10) float32: +1 in the label's column, -1 elsewhere."""
+    chosen = T.eq(labels.dimshuffle(0, "x"), T.arange(N_CLASSES).dimshuffle("x", 0))
+    return T.switch(chosen, np.float32(1), np.float32(-1))
+
+
+def to_unit_range(images):
+    """uint8 images to float32, `2/255 * x - 1`; images that are float32 already as they are."""
+    if images.dtype != "uint8":
+        return images
+    return T.cast(images, "float32") * np.float32(2.0 / 255) - np.float32(1)
+
+
+def build_functions(
+    network: lasagne.layers.Layer,
+    images: np.ndarray,
+    *,
+    penalty: Any = None,
+    testing: Mapping[str, bool] = DETERMINISTIC,
+    mode: Any = None,
+) -> Functions:
+    """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
+
+    Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
+    as it is. `penalty`, a scalar expression, is added to the training loss. `testing` holds the
+    keywords of `get_output` when testing.
+    """
+    pool = shared_pool(images)
+    return Functions(
+        build_training(network, pool, penalty, mode), build_test(network, pool, testing, mode)
+    )
+
+
+def shared_pool(images: np.ndarray):
+    """`images` (n, 3, 32, 32) as the shared variable that the functions cut their batches from."""
+    return theano.shared(images, name=POOL_NAME, borrow=True)
+
+
+def build_training(
+    network: lasagne.layers.Layer, pool, penalty: Any = None, mode: Any = None
+) -> Callable:
+    """The function `Functions.train` of `network` over the shared variable `pool`."""
+    numbers, labels, learning_rate = _inputs()
+    output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
+    loss = T.mean(squared_hinge(one_hot_signs(labels), output))
+    if penalty is not None:
+        loss = loss + penalty
+    return theano.function(
+        [numbers, labels, learning_rate],
+        loss,
+        updates=adam_updates(loss, network, learning_rate),
+        mode=mode,
+        allow_input_downcast=True,
+        name="train",
+    )
+
+
+def build_test(
+    network: lasagne.layers.Layer,
+    pool,
+    testing: Mapping[str, bool] = DETERMINISTIC,
+    mode: Any = None,
+) -> Callable:
+    """The function `Functions.test` of `network` over the shared variable `pool`."""
+    numbers, labels, _ = _inputs()
+    output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
+    losses = squared_hinge(one_hot_signs(labels), output).mean(axis=1)
+    return theano.function(
+        [numbers, labels], [losses, T.argmax(output, axis=1)], mode=mode, name="test"
+    )
+
+
+def _inputs():
+    return T.lvector("image_numbers"), T.lvector("labels"), T.scalar("learning_rate")
+
+
+def adam_updates(loss, network: lasagne.layers.Layer, learning_rate) -> OrderedDict:
+    """Adam for every parameter; binary weights by straight-through gradient, scaled and clipped."""
+    weights = lasagne.layers.get_all_params(network, binary=True)
+    gradients = binary_net.compute_grads(loss, network)
+    names = parameter_names(network)
+    updates = _adam(gradients, weights, learning_rate, names, "binary")
+    updates = binary_net.clipping_scaling(updates, network)
+    others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
+    updates.update(_adam(loss, others, learning_rate, names, "others"))
+    return updates
+
+
+def _adam(loss_or_gradients, parameters, learning_rate, names, group: str) -> OrderedDict:
+    """Lasagne's Adam of a group of parameters, its state named after `names` of theirs."""
+    updates = lasagne.updates.adam(loss_or_gradients, parameters, learning_rate=learning_rate)
+    *moments, steps = [variable for variable in updates if variable not in names]
+    for parameter, first, second in zip(parameters, moments[::2], moments[1::2], strict=True):
+        first.name = f"{names[parameter]}/adam_m"
+        second.name = f"{names[parameter]}/adam_v"
+    steps.name = f"adam/{group}/steps"
+    return updates
+
+
+def state_variables(network: lasagne.layers.Layer, *functions: Any) -> dict[str, Any]:
+    """The shared variables that compiled `functions` of `network` read, but for the pool of images.
+
+    By name: parameters and averages of batch norm (layer_03/W), random streams (layer_03/stream_0),
+    Adam's moments (layer_03/W/adam_m) and counts of steps (adam/binary/steps). Raises ValueError
+    for a variable whose name does not tell it from the others, so that no state goes unsaved.
+    """
+    # Two variables may stand for one storage, as batch norm's averages do.
+    names = {id(p.container): name for p, name in parameter_names(network).items()}
+    for number, layer in enumerate(lasagne.layers.get_all_layers(network)):
+        streams = layer._srng.state_updates if hasattr(layer, "_srng") else ()
+        for drawn, (stream, *_) in enumerate(streams):
+            names[id(stream.container)] = f"layer_{number:02d}/stream_{drawn}"
+    found: dict[str, Any] = {}
+    for function in functions:
+        for variable in function.get_shared():
+            name = names.get(id(variable.container), variable.name)
+            if name == POOL_NAME:
+                continue
+            if not name or found.setdefault(name, variable).container is not variable.container:
+                raise ValueError(f"{function.name} keeps state under no name of its own: {name}")
+    return found
