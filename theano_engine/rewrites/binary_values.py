@@ -161,7 +161,7 @@ def _evaluated(operation, node, sets) -> Values:
     for combination in itertools.product(*sets):
         exact = evaluate(operation, map(np.float64, combination))
         rounded = evaluate(operation, (kind(value) for kind, value in zip(own, combination)))
-        if not math.isfinite(exact) or result(rounded) != exact:
+        if not math.isfinite(exact) or float(result(rounded)) != exact:
             return None
         outcomes.add(exact)
     return frozenset(outcomes)

@@ -10,7 +10,15 @@ import os
 import sys
 import warnings
 
-from theano_engine.setup import compile_cache, compiler, flags, memory, numpy_names
+from theano_engine.setup import (
+    compile_cache,
+    compiler,
+    flags,
+    memory,
+    numpy_names,
+    stand_ins,
+    theano_changes,
+)
 
 
 def prepare() -> None:
@@ -21,6 +29,8 @@ def prepare() -> None:
     if "theano" in sys.modules:
         return
     numpy_names.restore()
+    stand_ins.install()
+    stand_ins.leave_scan_to_python()
     _silence_what_no_user_can_act_on()
     # Idle OpenMP threads that spin take the cores from OpenBLAS's own threads, and from others'
     # work; read when the OpenMP library is loaded, with Theano's first compiled module.
@@ -39,6 +49,7 @@ def prepare() -> None:
         # Theano reads its flags now, once.
         import theano  # noqa: F401
 
+        theano_changes.install()
         compile_cache.install()
     finally:
         # A child process would take ours for its user's, and not load the BLAS that they name.

@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from theano_engine.setup import blas
+from theano_engine.setup import blas, numpy_headers
 from theano_engine.setup.errors import SetupError
 
 
@@ -30,17 +30,19 @@ def read_user_flags() -> dict[str, str]:
 
 def default_flags(user_flags: dict[str, str]) -> dict[str, str]:
     # Theano compiles with -g; writing debug information takes half of a small module's time.
-    flags = {"floatX": "float32", "openmp": "True", "device": "cpu", "gcc.cxxflags": "-g0"}
+    flags = {"floatX": "float32", "openmp": "True", "device": "cpu"}
+    # What no module compiles without.
+    needed = numpy_headers.compiler_flags()
     # Without an explicit blas.ldflags Theano asks numpy.distutils.__config__.blas_opt_info, which
     # numpy 1.22 and later no longer has.
     if "blas.ldflags" not in user_flags:
         library = blas.load()
         flags["blas.ldflags"] = library.link_flags
-        flags["gcc.cxxflags"] = f"-g0 {library.compiler_flags}".strip()
-        if user_flags.get("gcc.cxxflags"):
-            # The user's flags replace ours, so the renamed BLAS symbols have to travel with them.
-            merged = f"{library.compiler_flags} {user_flags['gcc.cxxflags']}"
-            _replace_environment_flag("gcc.cxxflags", merged)
+        needed += library.compiler_flags.split()
+    flags["gcc.cxxflags"] = " ".join([*needed, "-g0"])
+    if needed and user_flags.get("gcc.cxxflags"):
+        # The user's flags replace ours, so those travel with them.
+        _replace_environment_flag("gcc.cxxflags", " ".join([*needed, user_flags["gcc.cxxflags"]]))
     if not user_flags.get("blas.ldflags", flags.get("blas.ldflags")):
         # Theano then multiplies by numpy's Python interface, of which only one thread may make use.
         if user_flags.get("openmp", "False").lower() in ("true", "1", "yes", "on"):

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from theano_engine.setup import numpy_headers, numpy_names
+
 NAME = "theano_modules.h"
 
 # What Theano's generator puts first into every module, in its order.
@@ -33,6 +35,10 @@ _TEXT = """\
 #include <algorithm>
 #endif
 """
+
+# GCC takes a precompiled header only before any other text, `-include` counted.
+if numpy_names.NUMPY_2:
+    _TEXT = f'#include "{numpy_headers.HEADER.name}"\n{_TEXT}'
 
 # How Theano compiles its modules: with and without OpenMP.
 _FLAGS = ["-O3", "-fno-math-errno", "-fvisibility=hidden"]
@@ -61,7 +67,7 @@ def install() -> None:
         return
     # By search path rather than by name, since Theano splits its flags at spaces.
     os.environ["CPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("CPATH")]))
-    theano.config.gcc.cxxflags = f"{theano.config.gcc.cxxflags} -include {NAME}".strip()
+    theano.config.gcc.cxxflags = f"-include {NAME} {theano.config.gcc.cxxflags}".strip()
 
 
 def _make(folder: Path, compiler: str, arguments: list[str], includes: list[str]) -> bool:

@@ -1,0 +1,15 @@
+"""Every Python's Theano infers what it inferred with numpy 1.26, of which the record was made."""
+
+from __future__ import annotations
+
+import json
+
+from support import promotion
+
+
+def test_dtypes_constants_filters_and_values():
+    record = json.loads(promotion.RECORD.read_text(encoding="utf-8"))
+    found = dict(promotion.cases())
+    assert found.keys() == record.keys()
+    for name, outcomes in record.items():
+        assert found[name] == outcomes, name
