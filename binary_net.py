@@ -18,6 +18,7 @@ and `import lasagne` need to work on a current Python.
 from __future__ import annotations
 
 from collections import OrderedDict
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,14 @@ from foundations import files
 from theano_engine import T, theano
 from theano_engine.ops.batch_norm import batch_normalization_train
 from theano_engine.ops.rounding import round3
-from theano_engine.setup.lasagne_imports import lasagne_imports
 from training_loop import loop
 from training_loop.evaluation import Examples, evaluate
 from training_loop.loop import DivergenceError
 from training_loop.observers import Observer
 from training_loop.progress import Progress
 
-with lasagne_imports():
-    import lasagne
+# Only now is Theano, which it imports, ready.
+lasagne: Any = import_module("lasagne")
 
 __all__ = [
     "BatchNormLayer",

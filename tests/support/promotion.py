@@ -13,15 +13,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 
-import theano_engine  # noqa: F401
-
-# isort: split
 import numpy as np
-import theano
-import theano.scalar as scalar
-import theano.tensor as T
 
 from support.project import PROJECT
+from theano_engine import T, theano
+
+scalar = theano.scalar
 
 RECORD = PROJECT / "tests" / "data" / "numpy1_promotion.json"
 FLOAT_TYPES = ("float32", "float64")

@@ -19,13 +19,13 @@ def operands(variable, operation) -> tuple:
 
 
 def number(variable) -> float | None:
-    """The one value of a constant, whatever its shape; None where it has several or is none."""
+    """The one real value of a constant, whatever its shape; None where there is no such value."""
     while variable.owner is not None and isinstance(variable.owner.op, DimShuffle):
         variable = variable.owner.inputs[0]
     if not isinstance(variable, Constant):
         return None
     values = np.unique(variable.data)
-    return float(values[0]) if len(values) == 1 else None
+    return float(values[0]) if len(values) == 1 and values.dtype.kind != "c" else None
 
 
 def with_number(variable, operation, value):
