@@ -6,7 +6,7 @@ import sys
 from memorization import command_line
 
 COMMANDS = {
-    "report": "memorization.report.report",
+    "report": "memorization.report",
     "figures": "memorization.report.figures",
     "sweep": "memorization.sweep",
 }
@@ -18,8 +18,12 @@ def main() -> None:
         print(f"usage: {NAME} {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
         sys.exit(2)
     command = sys.argv.pop(1)
-    module = importlib.import_module(COMMANDS[command])
-    command_line.run_command(module.main, f"{NAME} {command}")
+
+    def call() -> None:
+        # Here, where what the import complains about becomes a line.
+        importlib.import_module(COMMANDS[command]).main()
+
+    command_line.run_command(call, f"{NAME} {command}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from foundations.errors import UserError
 from memorization import command_line
 from memorization.measures.columns import Measures
 from memorization.options import Options, parse
+from memorization.report import draw_figures
 from memorization.run import console, tensorboard
 from memorization.run.folder import LAST_FILE, METRICS_FILE, finished_history, save_metrics
 from memorization.run.record import LOADERS, describe_run
@@ -112,7 +113,8 @@ def run(
     with files.locked(folder):
         history = finished_history(folder, record, **how)
         if history is not None:
-            _complete(folder, history, data)
+            drawn = (folder / LAST_FILE).exists()
+            _complete(folder, history)
         else:
             with screen.compiling():
                 compiled = functions.build_functions(
@@ -135,9 +137,11 @@ def run(
                 folder, record, state, lambda path: networks.save_parameters(path, network)
             )
             history = _train(chosen, compiled, data, recorder, screen, measured)
-            if history:
-                draw_figures(folder, history, data)
-    screen.summary(history, folder)
+            drawn = False
+        screen.summary(history)
+        if not drawn:
+            draw_figures(folder, history, data)
+    screen.written(folder)
     return history
 
 
@@ -157,14 +161,6 @@ def schedule(chosen: Options) -> loop.Schedule:
         test_batch_size=chosen.batch_size if chosen.as_in_2017 else TEST_BATCH_SIZE,
         drop_last=chosen.as_in_2017,
     )
-
-
-def draw_figures(folder: Path, history: list[metrics.Row], data: LabelledSets) -> None:
-    """The run's figures, into its folder; matplotlib is imported only now."""
-    from memorization.report import figures
-
-    figures.draw_run(folder, history, data.class_names)
-    figures.draw_labels(folder, data)
 
 
 def _examples(data: LabelledSets) -> dict[str, Examples]:
@@ -217,9 +213,7 @@ def _train(
             raise recorder.unwritable(error) from error
 
 
-def _complete(folder: Path, history: list[metrics.Row], data: LabelledSets) -> None:
-    """Write what a finished run lacks that was killed after its last save."""
+def _complete(folder: Path, history: list[metrics.Row]) -> None:
+    """Write what a finished run lacks that was killed after its last save, but for figures."""
     files.remove_leftovers(folder)
     save_metrics(folder / METRICS_FILE, history)
-    if not (folder / LAST_FILE).exists():
-        draw_figures(folder, history, data)

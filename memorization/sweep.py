@@ -31,8 +31,7 @@ from typing import Any
 
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization import command_line, options
-from memorization.report import report
+from memorization import command_line, options, report
 from memorization.report.runs import read_run
 from memorization.run.folder import LAST_FILE
 from memorization.run.record import RUN_FILE
@@ -250,7 +249,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         sys.exit(130)
-    left_out = report.report([chosen.results_dir], chosen.results_dir / "report")
+    left_out = report.report_runs([chosen.results_dir], chosen.results_dir / "report")
     if failures or left_out:
         sys.exit(1)
 

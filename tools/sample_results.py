@@ -13,8 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from memorization import sweep
-from memorization.report import report
+from memorization import report, sweep
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "experiments.md"
@@ -38,7 +37,7 @@ def main(extra: list[str]) -> None:
     figures.mkdir(exist_ok=True)
     for curves in sorted(RESULTS.glob("*/seed0/*/curves.svg")):
         shutil.copyfile(curves, figures / f"{curves.parent.name}.svg")
-    report.report([RESULTS], RESULTS / "report")
+    report.report_runs([RESULTS], RESULTS / "report")
     shutil.copyfile(RESULTS / "report" / "comparison.svg", figures / "comparison.svg")
     table = (RESULTS / "report" / "report.md").read_text(encoding="utf-8").partition("\n\n")[0]
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)

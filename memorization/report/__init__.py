@@ -1,1 +1,129 @@
-"""A run's figures, and runs compared."""
+"""Compare runs: a table over experiments and seeds, a figure that overlays them, an HTML page.
+
+    python -m memorization report results/* --output results/report
+
+Every argument is a run's folder, or a folder with runs somewhere below it. Written are report.md
+and report.csv (the table), comparison.png and .svg (the figure) and report.html, which holds all of
+it in one file that opens anywhere.
+
+Runs that differ in nothing but the seed are summarised by their mean and standard deviation; a run
+that is found twice counts once. A run that has not finished is reported as far as it got, and is
+averaged with no other. A folder that cannot be read is named on the standard error and left out;
+the exit code is then 1, and 2 where nothing is left to report.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets.labelled_sets import LabelledSets
+from foundations import files
+from foundations.errors import UserError
+from foundations.reading import file_errors, pasteable, printable
+from memorization.command_line import MOST_OF_A_LINE, ArgumentParser
+from memorization.report import page, table
+from memorization.report.runs import Group, distinct, find_runs, grouped, read_run
+
+PAGE = "report.html"
+
+
+def report_runs(places: Sequence[Path], output: Path) -> list[str]:
+    """Report on all runs at or below `places` into `output`; a line for all that is left out.
+
+    Raises UserError where there is nothing to report.
+    """
+    folders, complaints = find_runs(places, lambda place: _is_report(place, output))
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(read_run(folder))
+        except UserError as error:
+            complaints.append(f"{error}; left out")
+    runs, repetitions = distinct(runs)
+    for run in runs:
+        if not run.finished:
+            done, wanted = run.epochs, run.options["epochs"]
+            _tell(f"{run.folder}: not finished, {done} of {wanted} epochs done")
+    for line in (*repetitions, *complaints):
+        _tell(line)
+    if not runs:
+        raise UserError(
+            "no run to report; give the folders of runs, as in "
+            "python -m memorization report results/*"
+        )
+    groups = grouped(runs)
+    content = table.table(groups)
+    output.mkdir(parents=True, exist_ok=True)
+    print(table.markdown(content), flush=True)
+    figure: list[Path] = []
+    try:
+        with file_errors(output / "comparison", "cannot be drawn"):
+            from memorization.report import comparison
+
+            figure = comparison.draw(groups, output / "comparison")
+    except UserError as error:
+        complaints.append(str(error))
+        _tell(f"warning: {error}")
+    written = _write(content, groups, output, with_figure=bool(figure)) + figure
+    print("\nwritten: " + ", ".join(map(printable, written)))
+    return complaints
+
+
+def _write(
+    content: table.Table, groups: Sequence[Group], output: Path, with_figure: bool
+) -> list[Path]:
+    """Table and page into the folder `output`, where the figure lies already; the files' paths."""
+    with files.replacing(output / "report.csv", "w") as stream:
+        table.write_csv(content, stream)
+    with files.replacing(output / "report.md", "w") as stream:
+        stream.write(table.markdown(content) + "\n")
+        if with_figure:
+            stream.write(f"\n![{table.CAPTION}](comparison.svg)\n")
+    figure = (output / "comparison.svg").read_bytes() if with_figure else None
+    with files.replacing(output / PAGE, "w") as stream:
+        stream.write(page.page(content, figure, [run for group in groups for run in group.runs]))
+    return [output / name for name in (PAGE, "report.md", "report.csv")]
+
+
+def draw_figures(folder: Path, rows: Sequence[dict[str, float]], data: LabelledSets) -> list[Path]:
+    """Draw the figures of the run in `folder`, which measured `rows` on `data`; the files' paths.
+
+    A figure that cannot be drawn is a warning: the run is no less finished for it.
+    """
+    if not rows:
+        return []
+    try:
+        from memorization.report import figures
+
+        drawn, failures = figures.draw_run(folder, rows, data.class_names, lambda: data)
+    except UserError as error:
+        drawn, failures = [], [error]
+    again = pasteable(["python", "-m", "memorization", "figures", str(folder)])
+    for failure in failures:
+        _tell(f"warning: {failure}; the run is whole, and its figures can be drawn with: {again}")
+    return drawn
+
+
+def _is_report(place: Path, output: Path) -> bool:
+    return place.resolve() == output.resolve() or (place / PAGE).exists()
+
+
+def _tell(line: str) -> None:
+    print(printable(line, MOST_OF_A_LINE), file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = ArgumentParser("python -m memorization report", __doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a folder of runs")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("results/report"),
+        metavar="DIR",
+        help="folder to write into (default: results/report)",
+    )
+    chosen = parser.parse_args(argv)
+    if report_runs(chosen.runs, chosen.output):
+        sys.exit(1)

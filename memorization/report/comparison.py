@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from memorization.report import style as plotting
+from memorization.report import style
 from memorization.report.runs import Group, varying_settings
 from training_loop import metrics
 
-THRESHOLDS = (0.5, 0.1, 0.01)
-ERRORS = tuple(map(metrics.error, metrics.SETS))
 PANELS = (metrics.error("training"), metrics.error("test"))
-CAPTION = (
-    "Training and test error against epoch; lines are means over seeds, bands reach from the "
-    "lowest to the highest seed"
-)
 
 
 def draw(groups: Sequence[Group], path: Path) -> list[Path]:
@@ -30,40 +24,37 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
     (Zhang et al., arXiv 1611.03530, figure 1).
     """
     kinds = [
-        [group for group in groups if _data_name(group) == name]
-        for name in sorted({_data_name(group) for group in groups})
+        [group for group in groups if group.data_name == name]
+        for name in sorted({group.data_name for group in groups})
     ]
     labels = [_labels(chosen) for chosen in kinds]
     swept = _swept(groups)
     heights = [max(2.7, 0.7 + sum(0.2 + 0.13 * text.count("\n") for text in of)) for of in labels]
     heights += [2.7] * bool(swept)
-    with plotting.drawing(9.6, 0.3 + sum(heights)) as figure:
+    with style.drawing(9.6, 0.3 + sum(heights)) as figure:
         panels = figure.subplots(
             len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=(1, 1, 0.78)
         )
         for line, chosen, texts in zip(panels, kinds, labels):
             for axes, error in zip(line, PANELS):
                 for number, (group, text) in enumerate(zip(chosen, texts)):
-                    _curve(axes, group, error, plotting.style(number), text)
-                plotting.epoch_axis(axes, [1, max(group.runs[0].epochs for group in chosen)])
-                axes.set_title(f"{_data_name(chosen[0])}: {error.replace('_', ' ')}")
+                    _curve(axes, group, error, style.series(number), text)
+                style.epoch_axis(axes, [1, max(group.runs[0].epochs for group in chosen)])
+                axes.set_title(f"{chosen[0].data_name}: {error.replace('_', ' ')}")
         if swept:
             _corruption_row(panels[-1], swept)
-        for line in panels:
+        drawn = [*kinds, [group for family in swept for group in family]]
+        for line, shown in zip(panels, drawn):
             for axes in line[:2]:
-                plotting.chance_line(axes)
+                style.chance_line(axes, {group.classes for group in shown})
                 axes.set_ylim(-3, 103)
-                plotting.percent_axis(axes.yaxis)
+                style.percent_axis(axes.yaxis)
             line[0].set_ylabel("error")
             line[1].tick_params(labelleft=False)
             line[2].set_axis_off()
             handles, texts = line[0].get_legend_handles_labels()
             line[2].legend(handles, texts, loc="upper left", fontsize=7.5, labelspacing=0.8)
-        return plotting.save(figure, path)
-
-
-def _data_name(group: Group) -> str:
-    return group.runs[0].record["data"]["name"]
+        return style.save(figure, path)
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:
@@ -72,7 +63,7 @@ def _labels(groups: Sequence[Group]) -> list[str]:
     labels = []
     for group in groups:
         levels = {other.corruption for other in groups if other.experiment == group.experiment}
-        parts = [group.experiment.replace("_", " ")]
+        parts = [group.name.replace("_", " ")]
         if len(levels) > 1:
             parts.append(f"corruption {group.corruption:g}")
         if settings[group.key]:
@@ -81,13 +72,13 @@ def _labels(groups: Sequence[Group]) -> list[str]:
     return labels
 
 
-def _curve(axes: Any, group: Group, error: str, style: plotting.Style, label: str) -> None:
+def _curve(axes: Any, group: Group, error: str, look: style.Style, label: str) -> None:
     epochs = [row[metrics.EPOCH] for row in group.runs[0].rows]
     errors = 100 * np.array([[row[error] for row in run.rows] for run in group.runs])
-    axes.plot(epochs, errors.mean(axis=0), label=label, **style.line(len(epochs)))
+    axes.plot(epochs, errors.mean(axis=0), label=label, **look.line(len(epochs)))
     if len(errors) > 1:
         low, high = errors.min(axis=0), errors.max(axis=0)
-        axes.fill_between(epochs, low, high, color=style.color, alpha=0.18, linewidth=0)
+        axes.fill_between(epochs, low, high, color=look.color, alpha=0.18, linewidth=0)
 
 
 def _swept(groups: Sequence[Group]) -> list[list[Group]]:
@@ -114,15 +105,14 @@ def _corruption_row(line: Any, families: list[list[Group]]) -> None:
                 [mean - min(values) for mean, values in zip(means, errors)],
                 [max(values) - mean for mean, values in zip(means, errors)],
             ]
-            style = plotting.style(number)
             axes.errorbar(
                 levels,
                 means,
                 yerr=spread,
                 capsize=3,
-                label=family[0].experiment.replace("_", " "),
-                **style.line(1),
+                label=family[0].name.replace("_", " "),
+                **style.series(number).line(1),
             )
-        plotting.percent_axis(axes.xaxis)
+        style.percent_axis(axes.xaxis)
         axes.set_xlabel("replaced labels")
         axes.set_title(f"after the last epoch: {error.replace('_', ' ')}")

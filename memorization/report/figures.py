@@ -1,6 +1,6 @@
 """Draw a run's figures: error and loss curves, errors per class, images with their labels.
 
-    python figures.py results/cifar10_random_labels [another run ...]
+    python -m memorization figures results/cifar10_random_labels [another run ...]
 
 Every run draws them when it ends; this draws them anew, or while the run is still going on. Written
 into the run's folder: curves.png and .svg, class_errors.png and .svg, labels.png, and, where the
@@ -9,18 +9,19 @@ run was measured with --measure, image_history.png and .svg.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
 from datasets.labelled_sets import LabelledSets
 from foundations import reading
+from foundations.errors import UserError
+from foundations.reading import printable
 from memorization import command_line
-from memorization.report import style as plotting
+from memorization.report import style
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
 from memorization.run.labels import labelled_sets_of
 from memorization.run.record import load_record
@@ -28,69 +29,88 @@ from training_loop import metrics
 
 HISTORY_FILE = "image_history.npz"
 SHEET_COLUMNS, SHEET_ROWS = 8, 5
+# Characters of a name that fit below an image, and above a figure.
+MOST_OF_A_CLASS, MOST_OF_A_TITLE = 14, 60
 
 
 def draw_run(
-    folder: Path, rows: Sequence[dict[str, float]], class_names: Sequence[str]
-) -> list[Path]:
-    """Everything that can be drawn from the metrics `rows`, into `folder`; the files' paths.
+    folder: Path,
+    rows: Sequence[metrics.Row],
+    class_names: Sequence[str],
+    sets: Callable[[], LabelledSets],
+) -> tuple[list[Path], list[UserError]]:
+    """Everything that can be drawn of a run, into its `folder`; the files' paths, and an error for
+    each figure that could not be drawn.
 
-    No rows, no figures: a run of no epochs has none.
+    No `rows`, no figures: a run of no epochs has none. `sets` is called for the data that the run
+    had when their turn has come.
     """
-    if not rows:
-        return []
-    written = draw_curves(folder, rows) + draw_class_errors(folder, rows, class_names)
+    drawings: dict[str, Callable[[], list[Path]]] = {
+        "curves": lambda: draw_curves(folder, rows, len(class_names)),
+        "class_errors": lambda: draw_class_errors(folder, rows, class_names),
+    }
     if (folder / HISTORY_FILE).exists():
-        written += draw_image_history(folder, len(rows))
-    return written
+        drawings["image_history"] = lambda: draw_image_history(folder, len(rows))
+    # The last of all that a run writes: what has it is whole.
+    drawings["labels"] = lambda: draw_labels(folder, sets())
+    written: list[Path] = []
+    failures = []
+    for name, draw in drawings.items() if rows else ():
+        try:
+            with reading.file_errors(folder / name, "cannot be drawn"):
+                written += draw()
+        except UserError as error:
+            failures.append(error)
+    return written, failures
 
 
-def draw_curves(folder: Path, rows: Sequence[dict[str, float]]) -> list[Path]:
+def draw_curves(folder: Path, rows: Sequence[metrics.Row], classes: int) -> list[Path]:
     """`curves`: errors of the three sets, losses below, and the learning rate, against epoch."""
     epochs = [row[metrics.EPOCH] for row in rows]
-    with plotting.drawing(6.3, 6.6) as figure:
+    with style.drawing(6.3, 6.6) as figure:
         errors, losses, rates = figure.subplots(3, sharex=True, height_ratios=(5, 3, 1.6))
-        for name, style in plotting.SET_STYLES.items():
-            line = style.line(len(rows))
+        for name, look in style.SET_STYLES.items():
+            line = look.line(len(rows))
             errors.plot(
                 epochs, [100 * row[metrics.error(name)] for row in rows], label=name, **line
             )
             losses.plot(epochs, [row[metrics.loss(name)] for row in rows], **line)
-        plotting.chance_line(errors)
+        style.chance_line(errors, {classes})
         errors.set_ylim(-3, 103)
         errors.set_ylabel("error")
-        plotting.percent_axis(errors.yaxis)
+        style.percent_axis(errors.yaxis)
         errors.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
-        plotting.log_where_positive(
+        style.log_where_positive(
             losses, [row[metrics.loss(name)] for row in rows for name in metrics.SETS]
         )
         losses.set_ylabel("loss")
         rates.plot(
             epochs,
             [row[metrics.LEARNING_RATE] for row in rows],
-            **plotting.STYLES[6].line(len(rows)),
+            **style.STYLES[6].line(len(rows)),
         )
-        plotting.log_where_positive(rates, [row[metrics.LEARNING_RATE] for row in rows])
+        style.log_where_positive(rates, [row[metrics.LEARNING_RATE] for row in rows])
         rates.set_ylabel("learning rate")
-        plotting.epoch_axis(rates, epochs)
+        style.epoch_axis(rates, epochs)
         figure.align_ylabels()
-        figure.suptitle(folder.name)
-        return plotting.save(figure, folder / "curves")
+        figure.suptitle(_title(folder))
+        return style.save(figure, folder / "curves")
 
 
 def draw_class_errors(
-    folder: Path, rows: Sequence[dict[str, float]], class_names: Sequence[str]
+    folder: Path, rows: Sequence[metrics.Row], class_names: Sequence[str]
 ) -> list[Path]:
     """`class_errors`: training and test error of each class, a row per class, epochs to the right.
 
     The last epoch's errors stand beside the rows.
     """
     epochs = [row[metrics.EPOCH] for row in rows]
-    with plotting.drawing(7.2, 3.6) as figure:
+    labels = range(len(class_names))
+    with style.drawing(7.2, max(1.6, 0.8 + 0.28 * len(class_names))) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         for axes, name in zip(panels, metrics.SETS_BY_CLASS):
             errors = 100 * np.array(
-                [[row.get(metrics.class_error(name, n), np.nan) for n in range(10)] for row in rows]
+                [[row.get(metrics.class_error(name, n), np.nan) for n in labels] for row in rows]
             )
             image = axes.imshow(
                 np.ma.masked_invalid(errors.T),
@@ -99,15 +119,15 @@ def draw_class_errors(
                 vmax=100,
                 aspect="auto",
                 interpolation="nearest",
-                extent=(epochs[0] - 0.5, epochs[-1] + 0.5, 9.5, -0.5),
+                extent=(epochs[0] - 0.5, epochs[-1] + 0.5, len(labels) - 0.5, -0.5),
             )
             axes.set_facecolor("#BBBBBB")
             axes.grid(False)
             axes.spines[:].set_visible(False)
             axes.set_title(f"{name} error")
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
-            axes.set_yticks(range(10), [str(label) for label in class_names])
+            axes.xaxis.set_major_locator(style.MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+            axes.set_yticks(labels, [style.shown_name(c, MOST_OF_A_CLASS) for c in class_names])
             axes.tick_params(axis="y", length=0)
             for number, error in enumerate(errors[-1]):
                 axes.annotate(
@@ -120,10 +140,10 @@ def draw_class_errors(
                     va="center",
                 )
         bar = figure.colorbar(image, ax=panels, fraction=0.04, aspect=30)
-        plotting.percent_axis(bar.ax.yaxis)
+        style.percent_axis(bar.ax.yaxis)
         bar.ax.spines["outline"].set_visible(False)
-        figure.suptitle(f"{folder.name}: error per class, last epoch's beside the rows")
-        return plotting.save(figure, folder / "class_errors")
+        figure.suptitle(f"{_title(folder)}: error per class, last epoch's beside the rows")
+        return style.save(figure, folder / "class_errors")
 
 
 def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
@@ -134,7 +154,7 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
     shown = data.train.first(SHEET_COLUMNS * SHEET_ROWS)
     rows = max(1, -(-len(shown.numbers) // SHEET_COLUMNS))
     changed = data.train.labels != data.train.true_labels
-    with plotting.drawing(7.2, 0.7 + 1.18 * rows) as figure:
+    with style.drawing(7.2, 0.7 + 1.18 * rows) as figure:
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set_aspect("equal")
@@ -148,34 +168,35 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
             axes.imshow(_displayable(data.images[number]), extent=box, interpolation="nearest")
             same = given == true
             if not same:
-                frame = Rectangle((left, top), 0.88, 0.88, fill=False)
-                frame.set(edgecolor=plotting.VERMILLION, linewidth=2.2)
-                axes.add_patch(frame)
+                style.frame(axes, (left, top), 0.88, 0.88)
             text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
             axes.text(
                 left + 0.44,
                 top + 1.0,
-                data.class_names[given],
-                color="black" if same else plotting.VERMILLION,
+                style.shown_name(data.class_names[given], MOST_OF_A_CLASS),
+                color="black" if same else style.VERMILLION,
                 weight="normal" if same else "bold",
                 **text,
             )
             if not same:
-                axes.text(left + 0.44, top + 1.15, f"not {data.class_names[true]}", **text)
+                name = style.shown_name(data.class_names[true], MOST_OF_A_CLASS)
+                axes.text(left + 0.44, top + 1.15, f"not {name}", **text)
         axes.set_xlim(-0.05, SHEET_COLUMNS - 0.05)
         axes.set_ylim(1.32 * rows, -0.06)
         figure.suptitle(
-            f"{folder.name}: {changed.sum():,} of {len(changed):,} training labels "
+            f"{_title(folder)}: {changed.sum():,} of {len(changed):,} training labels "
             "are not the true ones (framed)"
         )
-        return plotting.save(figure, folder / LAST_FILE, ("png",))
+        return style.save(figure, folder / Path(LAST_FILE).stem, ("png",))
 
 
 def _displayable(image: np.ndarray) -> np.ndarray:
-    """(3, 32, 32), uint8 or float32 in -1..1, to (32, 32, 3) as matplotlib shows it."""
+    """(channels, height, width), uint8 or float32 in -1..1, as matplotlib shows it: colours where
+    there are three channels, otherwise the first as grey."""
     if image.dtype != np.uint8:
         image = np.clip((image + 1) / 2, 0, 1)
-    return image.transpose(1, 2, 0)
+    channels = image.transpose(1, 2, 0)
+    return channels if channels.shape[2] == 3 else channels[..., [0, 0, 0]]
 
 
 def draw_image_history(folder: Path, epochs: int) -> list[Path]:
@@ -186,32 +207,32 @@ def draw_image_history(folder: Path, epochs: int) -> list[Path]:
     """
     history = _read_history(folder / HISTORY_FILE)
     first, forgotten = history["first_learnt_epoch"], history["forgetting_count"]
-    with plotting.drawing(7.2, 3.2) as figure:
+    with style.drawing(7.2, 3.2) as figure:
         learnt, again = figure.subplots(1, 2)
         seen = first[first >= 1]
         edges = _whole_number_bins(1, epochs)
-        learnt.hist(seen, bins=edges, color=plotting.BLUE, edgecolor="white", linewidth=0.5)
-        plotting.epoch_axis(learnt, [1, epochs])
+        learnt.hist(seen, bins=edges, color=style.BLUE, edgecolor="white", linewidth=0.5)
+        style.epoch_axis(learnt, [1, epochs])
         learnt.set_xlabel("first epoch at which an image is right")
         learnt.set_title(f"{len(first) - len(seen):,} of {len(first):,} were never learnt")
         edges = _whole_number_bins(0, int(forgotten.max(initial=0)))
         again.hist(
             forgotten[first >= 1],
             bins=edges,
-            color=plotting.ORANGE,
+            color=style.ORANGE,
             edgecolor="white",
             linewidth=0.5,
         )
-        again.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        again.xaxis.set_major_locator(style.MaxNLocator(integer=True, min_n_ticks=1))
         again.set_xlabel("how often right turned to wrong")
         unforgotten = int(np.sum(forgotten[first >= 1] == 0))
         again.set_title(f"{unforgotten:,} of {len(seen):,} learnt were never forgotten")
         for axes in (learnt, again):
             axes.set_ylabel("training images")
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.yaxis.set_major_locator(style.MaxNLocator(integer=True))
             axes.grid(False, axis="x")
-        figure.suptitle(folder.name)
-        return plotting.save(figure, folder / "image_history")
+        figure.suptitle(_title(folder))
+        return style.save(figure, folder / "image_history")
 
 
 def _whole_number_bins(first: int, last: int) -> np.ndarray:
@@ -232,9 +253,8 @@ def _read_history(path: Path) -> dict[str, np.ndarray]:
     return history
 
 
-def class_names_of(record: dict[str, Any]) -> Sequence[str]:
-    """The names of a run's classes."""
-    return record["data"].get("class_names") or [str(number) for number in range(10)]
+def _title(folder: Path) -> str:
+    return style.shown_name(folder.name, MOST_OF_A_TITLE)
 
 
 def main(argv: Sequence[str] | None = None) -> list[Path]:
@@ -242,16 +262,17 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
     parser.add_argument("--data-dir", metavar="DIR", help="the data set, if it has moved")
     chosen = parser.parse_args(argv)
-    written = []
+    written: list[Path] = []
     for folder in chosen.runs:
         record = load_record(folder)
-        rows = load_metrics(folder / METRICS_FILE)
-        drawn = draw_run(folder, rows, class_names_of(record))
-        drawn += draw_labels(folder, labelled_sets_of(folder, record, chosen.data_dir))
-        print("\n".join(map(str, drawn)))
+        drawn, failures = draw_run(
+            folder,
+            load_metrics(folder / METRICS_FILE),
+            record["data"]["class_names"],
+            partial(labelled_sets_of, folder, record, chosen.data_dir),
+        )
+        print("\n".join(map(printable, drawn)), flush=True)
+        if failures:
+            raise failures[0]
         written += drawn
     return written
-
-
-if __name__ == "__main__":
-    command_line.run_command(main)

@@ -7,7 +7,14 @@ import html
 from collections.abc import Sequence
 from string import Template
 
+from foundations.errors import UserError
+from foundations.reading import MOST_OF_A_PATH, file_errors, pasteable, printable, read_text
 from memorization.report.runs import MeasuredRun
+from memorization.report.table import CAPTION, Table
+
+CURVES = "curves.svg"
+# Those of a run of a thousand epochs are a twentieth of it.
+MOST_BYTES_OF_CURVES = 8 << 20
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -48,10 +55,7 @@ summary { cursor: pointer; overflow-wrap: anywhere; }
 </head>
 <body>
 <h1>Memorization in binarized networks: runs compared</h1>
-<figure>
-<div class="wide"><img id="comparison" alt="$caption" src="$figure"></div>
-<figcaption>$caption. The dotted line is chance, 90%.</figcaption>
-</figure>
+$figure
 <h2>Results</h2>
 <div class="wide" tabindex="0">
 <table>
@@ -71,24 +75,17 @@ $runs
 """)
 
 
-def page(
-    titles: Sequence[str],
-    lines: Sequence[tuple[Sequence[str], bool]],
-    figure: bytes,
-    caption: str,
-    runs: Sequence[MeasuredRun],
-) -> str:
-    """The whole page: a table (each line with whether it summarises others), the figure (SVG)
-    with its `caption`, and each run's own curves where it has drawn them."""
-    body = []
-    for cells, summary in lines:
+def page(table: Table, figure: bytes | None, runs: Sequence[MeasuredRun]) -> str:
+    """The whole page: the table, the figure (SVG) where there is one, and each run's own curves
+    where it has drawn them."""
+    lines = []
+    for cells, summary in zip(table.lines, table.summary):
         kind = ' class="summary"' if summary else ""
-        body.append(f"<tr{kind}>{''.join(f'<td>{_breakable(cell)}</td>' for cell in cells)}</tr>")
+        lines.append(f"<tr{kind}>{''.join(f'<td>{_breakable(cell)}</td>' for cell in cells)}</tr>")
     return _PAGE.substitute(
-        caption=html.escape(caption),
-        figure=_inlined(figure),
-        titles="".join(f'<th scope="col">{html.escape(title)}</th>' for title in titles),
-        lines="\n".join(body),
+        figure="" if figure is None else _figure(figure),
+        titles="".join(f'<th scope="col">{html.escape(title)}</th>' for title in table.titles),
+        lines="\n".join(lines),
         runs="\n".join(map(_details, runs)),
     )
 
@@ -98,18 +95,33 @@ def _breakable(text: str) -> str:
     return html.escape(text).replace("_", "_<wbr>")
 
 
+def _figure(svg: bytes) -> str:
+    caption = html.escape(CAPTION)
+    image = f'<img id="comparison" alt="{caption}" src="{_inlined(svg)}">'
+    return (
+        f'<figure>\n<div class="wide">{image}</div>\n'
+        f"<figcaption>{caption}. The dotted line is chance.</figcaption>\n</figure>"
+    )
+
+
 def _inlined(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 def _details(run: MeasuredRun) -> str:
-    name = html.escape(str(run.folder))
-    curves = run.folder / "curves.svg"
-    if not curves.exists():
-        return f"<p class='note'>{name}: no curves drawn yet (python figures.py {name})</p>"
+    name = html.escape(printable(run.folder, MOST_OF_A_PATH))
+    try:
+        with file_errors(run.folder / CURVES, "no readable figure"):
+            curves = read_text(run.folder / CURVES, MOST_BYTES_OF_CURVES)
+    except UserError:
+        command = ["python", "-m", "memorization", "figures", str(run.folder)]
+        return (
+            f'<p class="note">{name}: no curves drawn yet '
+            f"({html.escape(pasteable(command))} draws them)</p>"
+        )
     return (
         f"<details><summary>{name}</summary>"
         f'<img alt="Errors, loss and learning rate of {name}" '
-        f'src="{_inlined(curves.read_bytes())}">'
+        f'src="{_inlined(curves.encode())}">'
         "</details>"
     )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foundations.errors import UserError
+from foundations import reading
+from foundations.reading import printable
 from memorization.options import outcome_settings
 from memorization.run.folder import METRICS_FILE, load_metrics
 from memorization.run.record import RUN_FILE, format_of, load_record
 from training_loop import metrics
+
+# Of a name in a table or a figure.
+MOST_OF_A_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,18 @@ class MeasuredRun:
         settings = outcome_settings(self.options)
         return {n: value for n, value in settings.items() if n not in ("corruption", "seed")}
 
+    @property
+    def key(self) -> tuple:
+        """What runs have in common that differ in nothing but the seed."""
+        return (
+            self.record["experiment"],
+            self.options["corruption"],
+            tuple(sorted((name, str(value)) for name, value in self.settings.items())),
+            format_of(self.record),
+            self.record["data"]["fingerprint"],
+            self.epochs,
+        )
+
 
 @dataclass(frozen=True)
 class Group:
@@ -78,60 +93,103 @@ class Group:
 
     @property
     def experiment(self) -> str:
-        """The experiment's name."""
+        """The experiment's name, as its record has it."""
         return self.runs[0].record["experiment"]
+
+    @property
+    def name(self) -> str:
+        """The experiment's name as it is shown."""
+        return printable(self.experiment, MOST_OF_A_NAME).strip() or "(no name)"
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name as it is shown."""
+        return printable(self.runs[0].record["data"]["name"], MOST_OF_A_NAME)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the data set has."""
+        return max(1, len(self.runs[0].record["data"]["class_names"]))
 
     @property
     def corruption(self) -> float:
         """The share of replaced labels."""
         return self.runs[0].options["corruption"]
 
-    def mean(self, of: Callable[[MeasuredRun], float | None]) -> float | None:
-        """Mean of a quantity over the runs; None where a run has none."""
-        values = [of(run) for run in self.runs]
-        known = [value for value in values if value is not None]
-        return statistics.fmean(known) if len(known) == len(values) else None
 
-    def deviation(self, of: Callable[[MeasuredRun], float | None]) -> float | None:
-        """Standard deviation (of the sample, n - 1) over at least two runs; None as for `mean`."""
-        values = [of(run) for run in self.runs]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            return None
-        return math.nan if any(map(math.isnan, known)) else statistics.stdev(known)
+def find_runs(
+    places: Sequence[Path], is_report: Callable[[Path], bool]
+) -> tuple[list[Path], list[str]]:
+    """The folders of runs at or below `places`, each once, and a line for each place without.
+
+    Links are followed; what begins with a dot is passed over, since it may be what a process that
+    was killed left behind. A place where `is_report` holds need not have a run: `results/*` names
+    folders of reports too.
+    """
+    found: dict[str, Path] = {}
+    complaints = []
+    for place in places:
+        folders = list(_runs_below(place))
+        if not folders and not is_report(place):
+            kind = "no run there" if os.path.isdir(place) else "no such folder"
+            complaints.append(f"{place}: {kind}; left out")
+        for folder in folders:
+            found.setdefault(os.path.realpath(folder), folder)
+    return list(found.values()), complaints
+
+
+def _runs_below(place: Path) -> Iterator[Path]:
+    seen = set()
+    for folder, below, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(folder)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if real in seen or RUN_FILE in names:
+            # Neither round in a circle of links, nor into a run.
+            below.clear()
+        if real not in seen and RUN_FILE in names:
+            yield Path(folder)
+        seen.add(real)
 
 
 def read_run(folder: Path) -> MeasuredRun:
     """The run in `folder`; UserError where its record or its metrics cannot be read."""
     record = load_record(folder)
-    rows = load_metrics(folder / METRICS_FILE)
-    path = folder / RUN_FILE
-    try:
-        run = MeasuredRun(folder, record, rows)
-        known = (run.options["epochs"], run.seed, run.options["corruption"])
-        if not all(isinstance(value, (int, float)) for value in known):
-            raise TypeError("an option that should be a number is none")
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: not the record of a run ({error!r})") from error
-    return run
+    with reading.file_errors(folder / RUN_FILE, "not the record of a run"):
+        options = record["options"]
+        reading.check_fields(options, {"epochs": int, "seed": int, "corruption": (int, float)})
+        if not (options["epochs"] >= 0 and 0 <= options["seed"] < 2**32):
+            raise ValueError("epochs or a seed that no run has")
+        if not 0 <= options["corruption"] <= 1:
+            raise ValueError(f"corruption is {reading.printable(options['corruption'])}")
+    return MeasuredRun(folder, record, load_metrics(folder / METRICS_FILE))
+
+
+def distinct(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[str]]:
+    """`runs` without repetitions, and a line for each of these.
+
+    The same experiment with the same settings, seed and data, as far along, is the same run,
+    wherever it lies and however often it was found: it is no second draw of anything.
+    """
+    first: dict[tuple, MeasuredRun] = {}
+    lines = []
+    for run in runs:
+        kept = first.setdefault((*run.key, run.seed), run)
+        if kept is not run:
+            differs = "" if _same_rows(kept, run) else ", though it measured other numbers"
+            lines.append(f"{run.folder}: the same run as {kept.folder}{differs}; counted once")
+    return list(first.values()), lines
+
+
+def _same_rows(one: MeasuredRun, other: MeasuredRun) -> bool:
+    # By their texts: not a number equals itself there.
+    return repr(one.rows) == repr(other.rows)
 
 
 def grouped(runs: Sequence[MeasuredRun]) -> list[Group]:
-    """`runs` in groups, sorted by experiment, corruption, settings.
-
-    Two runs of the same seed are in one group too: a seed is a repetition, whoever counts it.
-    """
+    """`runs`, none of them twice, in groups sorted by experiment, corruption, settings."""
     groups: dict[tuple, list[MeasuredRun]] = {}
     for run in runs:
-        key = (
-            run.record["experiment"],
-            run.options["corruption"],
-            tuple(sorted((name, str(value)) for name, value in run.settings.items())),
-            format_of(run.record),
-            str(run.record["data"].get("fingerprint")),
-            run.epochs,
-        )
-        groups.setdefault(key, []).append(run)
+        groups.setdefault(run.key, []).append(run)
     return [
         Group(key, tuple(sorted(groups[key], key=lambda run: run.seed))) for key in sorted(groups)
     ]
@@ -144,12 +202,12 @@ def varying_settings(groups: Sequence[Group]) -> dict[tuple, str]:
         others = [o.runs[0].settings for o in groups if o.experiment == group.experiment]
         own = group.runs[0].settings
         names = [n for n in own if any(other.get(n) != own[n] for other in others)]
-        texts[group.key] = ", ".join(filter(None, (_setting(n, own[n]) for n in names)))
+        words = filter(None, (_setting(n, own[n]) for n in names))
+        texts[group.key] = printable(", ".join(words)).strip()
     return texts
 
 
 def _setting(name: str, value: Any) -> str:
-    name = name.replace("_", "-")
     if isinstance(value, bool):
-        return name if value else ""
-    return f"{name} {'all' if value is None else value}"
+        return printable(name.replace("_", "-")) if value else ""
+    return f"{printable(name.replace('_', '-'))} {'all' if value is None else printable(value)}"

@@ -8,31 +8,54 @@ survives a grey print. Text stays text in SVG files.
 from __future__ import annotations
 
 import io
+import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import (
-    FormatStrFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-    PercentFormatter,
-)
 
 from foundations import files
+from foundations.reading import file_errors, printable
+
+
+@contextmanager
+def _without_settings_of_the_user() -> Iterator[None]:
+    """While matplotlib is imported: no back end that a notebook left in the environment, which
+    need not exist here, and no complaints about a matplotlibrc that we do not use."""
+    logger = logging.getLogger("matplotlib")
+    level, backend = logger.level, os.environ.pop("MPLBACKEND", None)
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with file_errors("matplotlib", "cannot be imported"):
+            yield
+    finally:
+        logger.setLevel(level)
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
+with _without_settings_of_the_user():
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+    from matplotlib.ticker import (
+        FormatStrFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        PercentFormatter,
+    )
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
-
-# Ten classes guessed at random are wrong nine times in ten.
-CHANCE_ERROR = 90.0
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -51,6 +74,8 @@ _SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "svg.fonttype": "none",
+    # A dollar in the name of a folder or a class is a dollar.
+    "text.parse_math": False,
     # The same figure is the same file.
     "svg.hashsalt": "figure",
     "savefig.dpi": 150,
@@ -92,8 +117,16 @@ SET_STYLES = dict(zip(("training", "validation", "test"), STYLES))
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
-    """An empty figure of `width` x `height` inches; everything drawn in the block has our look."""
-    with matplotlib.rc_context(_SETTINGS):
+    """An empty figure of `width` x `height` inches; everything drawn in the block has our look.
+
+    The look is made of matplotlib's defaults and ours: what the user has set, in files or in this
+    process, stays outside.
+    """
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        # A sign that no font here has is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph ")
         # Figure itself rather than pyplot: no window system, no list of figures.
         yield Figure(figsize=(width, height), layout="constrained")
 
@@ -105,18 +138,25 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
     """
     written = []
     for ending in formats:
-        target = path.with_suffix(f".{ending}")
-        # A date would make every drawing of the same run another file.
-        metadata = {"Date": None} if ending == "svg" else {}
+        # Not with_suffix: what follows a dot in a name would go.
+        target = path.with_name(f"{path.name}.{ending}")
         drawn = io.BytesIO()
-        figure.savefig(drawn, format=ending, metadata=metadata)
-        content = drawn.getvalue()
         if ending == "svg":
-            content = _COORDINATES.sub(_rounded, content)
+            # A date would make every drawing of the same run another file.
+            FigureCanvasSVG(figure).print_figure(drawn, format="svg", metadata={"Date": None})
+            content = _COORDINATES.sub(_rounded, drawn.getvalue())
+        else:
+            FigureCanvasAgg(figure).print_figure(drawn, format="png")
+            content = drawn.getvalue()
         with files.replacing(target) as stream:
             stream.write(content)
         written.append(target)
     return written
+
+
+def shown_name(name: Any, most: int) -> str:
+    """A name that anybody may have given, of at most `most` characters, as figures show it."""
+    return printable(name, most).strip() or "(no name)"
 
 
 # The attributes of SVG that hold coordinates; text and numbers elsewhere stay as they are.
@@ -126,6 +166,13 @@ _COORDINATES = re.compile(rb'\b(?:d|x|y)="[^"]*"')
 def _rounded(attribute: re.Match[bytes]) -> bytes:
     """Coordinates to a hundredth of a point: finer than any print, in a smaller file."""
     return re.sub(rb"(\.\d\d)\d+", rb"\1", attribute.group())
+
+
+def frame(axes: Any, corner: tuple[float, float], width: float, height: float) -> None:
+    """A frame in the colour of what is wrong, from `corner` on."""
+    rectangle = Rectangle(corner, width, height, fill=False)
+    rectangle.set(edgecolor=VERMILLION, linewidth=2.2)
+    axes.add_patch(rectangle)
 
 
 def percent_axis(axis: Any) -> None:
@@ -142,9 +189,16 @@ def epoch_axis(axes: Any, epochs: Sequence[float]) -> None:
     axes.set_xlabel("epoch")
 
 
-def chance_line(axes: Any, label: str | None = "chance") -> None:
-    """The error of guessing among ten classes, as a thin line."""
-    axes.axhline(CHANCE_ERROR, color=GREY, linewidth=1, linestyle=(0, (1, 2)), label=label)
+def chance_line(axes: Any, classes: Iterable[int]) -> None:
+    """The error of guessing among as many classes, for each number of them, as a thin line."""
+    for number, count in enumerate(sorted(classes)):
+        axes.axhline(
+            100 * (1 - 1 / count),
+            color=GREY,
+            linewidth=1,
+            linestyle=(0, (1, 2)),
+            label=None if number else "chance",
+        )
 
 
 def log_where_positive(axes: Any, values: Sequence[float]) -> None:
@@ -155,11 +209,12 @@ def log_where_positive(axes: Any, values: Sequence[float]) -> None:
         if max(finite) < 100 * min(finite):
             # So few powers of ten would leave the axis almost without numbers.
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        # The default writes mathematics, which no text of ours is taken for.
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def style(number: int) -> Style:
-    """The style of series `number`, counted from 0: no two of the first 64 look the same."""
+def series(number: int) -> Style:
+    """The look of series `number`, counted from 0: no two of the first 64 look the same."""
     shape = STYLES[(number + number // len(STYLES)) % len(STYLES)]
     return Style(STYLES[number % len(STYLES)].color, shape.linestyle, shape.marker)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from foundations.reading import MOST_OF_A_PATH, printable
 from memorization.options import Options
 from training_loop import metrics
 from training_loop.observers import Observer
@@ -27,6 +28,8 @@ COLUMNS = (
     ("test error", metrics.error("test"), "{:.2%}"),
     ("loss", metrics.loss("test"), "{:.4f}"),
 )
+
+MOST_OF_A_CLASS = 20
 
 # So that the titles stay in sight.
 EPOCHS_PER_HEADER = 10
@@ -48,7 +51,7 @@ def table_lines(rows: Sequence[dict[str, float]]) -> list[str]:
 
 def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list[str]:
     """One epoch's training and test error of every class, as a table."""
-    titles = ["error by class", *class_names]
+    titles = ["error by class", *(printable(name, MOST_OF_A_CLASS) for name in class_names)]
     lines = [titles]
     for name in metrics.SETS_BY_CLASS:
         columns = (metrics.class_error(name, n) for n in range(len(class_names)))
@@ -193,18 +196,24 @@ class Report(Observer):
             self._say(f"       {text}")
         self._lines += 1
 
-    def summary(self, rows: Sequence[dict[str, float]], folder: Path) -> None:
-        """The final table, the curves, and where everything lies."""
+    def summary(self, rows: Sequence[dict[str, float]]) -> None:
+        """The final table and the curves."""
         if rows:
-            print("\n".join(table_lines(rows)))
+            print("\n".join(table_lines(rows)), flush=True)
         if self._options.quiet:
             return
         if rows:
             print("\n" + "\n".join(class_error_lines(rows[-1], self._class_names)))
             if measured := measured_lines(rows[-1]):
                 print("\nmeasured after the last epoch\n" + "\n".join(measured))
-            print("\n" + "\n".join(text_curves(rows)))
-        print(f"\nwritten to {folder}; figures: {folder / 'curves.png'}", flush=True)
+            print("\n" + "\n".join(text_curves(rows)), flush=True)
+
+    def written(self, folder: Path) -> None:
+        """Where everything lies."""
+        if not self._options.quiet:
+            figures = folder / "curves.png"
+            where = f"; figures: {printable(figures, MOST_OF_A_PATH)}" if figures.exists() else ""
+            print(f"\nwritten to {printable(folder, MOST_OF_A_PATH)}{where}", flush=True)
 
     def _say(self, line: str) -> None:
         if not self._options.quiet:

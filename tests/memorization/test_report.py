@@ -76,9 +76,9 @@ def test_table(written):
         ("cifar10_random_labels", "0"): "0.25 | 0 | 3 | 1 | 2 | 3 | 0.50 | 45.00 | 50.00 | 49.50",
         (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00",
         (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00",
-        (plain, "mean"): "1 | mean | 3 | 1.5 | 2.5 | never | 5.50 | 89.00 | 89.00 | 83.50",
+        (plain, "mean"): "1 | mean | 3 | 1.5 | 2.5 | 1 of 2 | 5.50 | 89.00 | 89.00 | 83.50",
         (plain, "standard deviation"): (
-            "1 | standard deviation | 3 | 0.7 | 0.7 | never | 6.36 | 1.41 | 4.24 | 10.61"
+            "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61"
         ),
     }
     assert {key: " | ".join(line) for key, line in found.items()} == expected

@@ -1,0 +1,158 @@
+"""The table of runs compared: its lines, and how they are written in Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from memorization.report.runs import Group, MeasuredRun, varying_settings
+from training_loop import metrics
+
+NEVER = "never"
+THRESHOLDS = (0.5, 0.1, 0.01)
+ERRORS = tuple(map(metrics.error, metrics.SETS))
+CAPTION = (
+    "Training and test error against epoch; lines are means over seeds, bands reach from the "
+    "lowest to the highest seed"
+)
+
+# What makes a spreadsheet take a cell for a formula, the full-width forms included.
+_FORMULA_BEGINS = tuple("=+-@\t\r＝＋－＠")
+# Punctuation that means something to Markdown inside a line, with what GitHub adds to it; an
+# underscore between letters means nothing.
+_MARKDOWN = re.compile(r"[\\`*{}\[\]<>&|$~@:^]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column titles and lines of texts; `summary` tells which lines are of several seeds.
+
+    The first `names` columns hold text that anybody may have written, the others numbers.
+    """
+
+    titles: tuple[str, ...]
+    lines: list[tuple[str, ...]]
+    summary: list[bool]
+    names: int
+
+
+def table(groups: Sequence[Group]) -> Table:
+    """A line per run, and the mean and standard deviation below the runs of a group of several."""
+    settings = varying_settings(groups)
+    with_settings = any(settings.values())
+    titles = (
+        "experiment",
+        *(["settings"] if with_settings else []),
+        "corruption",
+        "seed",
+        "epochs",
+        *(f"epochs to {limit:.0%} training error" for limit in THRESHOLDS),
+        "training error (%)",
+        "validation error (%)",
+        "test error (%)",
+        "generalisation gap (points)",
+    )
+    lines, summary = [], []
+    for group in groups:
+        head = (
+            group.name,
+            *([settings[group.key]] if with_settings else []),
+            f"{group.corruption:g}",
+        )
+        for run in group.runs:
+            lines.append((*head, str(run.seed), _epochs(run), *_results(run)))
+            summary.append(False)
+        if len(group.runs) > 1:
+            for name, texts in zip(("mean", "standard deviation"), _mean_and_deviation(group)):
+                lines.append((*head, name, _epochs(group.runs[0]), *texts))
+                summary.append(True)
+    return Table(titles, lines, summary, 1 + with_settings)
+
+
+def _epochs(run: MeasuredRun) -> str:
+    return str(run.epochs) if run.finished else f"{run.epochs} of {run.options['epochs']}"
+
+
+def _results(run: MeasuredRun) -> list[str]:
+    reached = [run.epochs_to(limit) for limit in THRESHOLDS]
+    return [
+        *(NEVER if epoch is None else str(epoch) for epoch in reached),
+        *(f"{_percent(error, run):.2f}" for error in ERRORS),
+        f"{_gap(run):.2f}",
+    ]
+
+
+def _mean_and_deviation(group: Group) -> tuple[list[str], list[str]]:
+    """The lines below the runs of `group`; of epochs to a training error that some runs never
+    reached there is no mean: in its place stands how many did."""
+    means, deviations = [], []
+    for limit in THRESHOLDS:
+        epochs = [run.epochs_to(limit) for run in group.runs]
+        reached = [epoch for epoch in epochs if epoch is not None]
+        if len(reached) == len(epochs):
+            means.append(f"{statistics.fmean(reached):.1f}")
+            deviations.append(f"{statistics.stdev(reached):.1f}")
+        else:
+            means.append(f"{len(reached)} of {len(epochs)}" if reached else NEVER)
+            deviations.append("")
+    percents = [[_percent(error, run) for run in group.runs] for error in ERRORS]
+    for values in (*percents, [_gap(run) for run in group.runs]):
+        means.append(f"{statistics.fmean(values):.2f}")
+        deviations.append(f"{_deviation(values):.2f}")
+    return means, deviations
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Standard deviation of a sample of at least two (n - 1)."""
+    return math.nan if any(map(math.isnan, values)) else statistics.stdev(values)
+
+
+def _percent(error: str, run: MeasuredRun) -> float:
+    return 100 * run.last(error)
+
+
+def _gap(run: MeasuredRun) -> float:
+    return 100 * run.gap
+
+
+def markdown(content: Table) -> str:
+    """The table in Markdown, lined up for reading as plain text too; summary lines in italics."""
+    lines = [content.titles]
+    for line, summary in zip(content.lines, content.summary):
+        cells = [*map(_plain_markdown, line[: content.names]), *line[content.names :]]
+        lines.append(tuple(cell and f"*{cell}*" if summary else cell for cell in cells))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    left = content.names
+    body = [
+        "| "
+        + " | ".join(
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(line, widths))
+        )
+        + " |"
+        for line in lines
+    ]
+    rule = [
+        "-" * (width + 2) if number < left else "-" * (width + 1) + ":"
+        for number, width in enumerate(widths)
+    ]
+    return "\n".join([body[0], "|" + "|".join(rule) + "|", *body[1:]])
+
+
+def _plain_markdown(text: str) -> str:
+    """`text` in Markdown that shows it as it is: no link, no emphasis, no mathematics."""
+    return _MARKDOWN.sub(lambda found: "\\" + found.group(), text)
+
+
+def write_csv(content: Table, stream: IO[str]) -> None:
+    """The table as CSV that a spreadsheet takes for text and numbers, and for nothing else."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(content.titles)
+    for line in content.lines:
+        names = (f"'{t}" if t.startswith(_FORMULA_BEGINS) else t for t in line[: content.names])
+        writer.writerow([*names, *line[content.names :]])
