@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from support.architecture import House
-from support.project import PROJECT
+from support.project import PROJECT, project_files
 
 EXPERIMENTS = {
     "cifar10_randX_input",
@@ -145,10 +145,7 @@ def test_tests_stand_in_the_order_of_the_tree(house):
 
 
 def test_documents_name_files_that_are_there():
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    files = listed.stdout.splitlines()
+    files = project_files()
     # The changelog names what once was.
     documents = [name for name in files if name.endswith(".md") and name != "CHANGELOG.md"]
     assert {"README.md", "CONTRIBUTING.md", "docs/experiments.md"} <= set(documents)

@@ -3,6 +3,7 @@
     python tools/same_bits.py                     compare with tests/data/same_bits.json
     python tools/same_bits.py --record            write that file anew
     python tools/same_bits.py --against REVISION  compare with the code of another git revision
+    python tools/same_bits.py --only SCRIPT ...   of these scripts alone
 
 The eight training scripts run at narrow width on drawn digits. Sums of floats differ between
 instruction sets and BLAS builds, so that the record holds one entry per processor; where none is
@@ -49,10 +50,9 @@ def machine() -> str:
     return f"{processor}, OpenBLAS kernel {kernel}, instruction sets {cap}"
 
 
-def hashes(project: Path) -> dict[str, dict[str, str]]:
-    """For every script of `project` the hash of its metrics and of its parameters' values."""
+def hashes(project: Path, names: list[str]) -> dict[str, dict[str, str]]:
+    """For every named script of `project` the hash of its metrics and of its parameters' values."""
     with tempfile.TemporaryDirectory() as results, ThreadPoolExecutor(os.cpu_count()) as pool:
-        names = experiments(project)
         found = pool.map(lambda name: _run(project, name, Path(results) / name), names)
         return dict(zip(names, found))
 
@@ -86,6 +86,8 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--record", action="store_true", help="write the record anew")
     choice.add_argument("--against", metavar="REVISION", help="compare with this git revision")
+    names = experiments(PROJECT)
+    parser.add_argument("--only", nargs="+", choices=names, metavar="SCRIPT", default=names)
     chosen = parser.parse_args()
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     if chosen.against:
@@ -93,23 +95,23 @@ def main() -> int:
             git = ["git", "-C", str(PROJECT), "worktree"]
             subprocess.run([*git, "add", "--detach", folder, chosen.against], check=True)
             try:
-                expected = hashes(Path(folder))
+                expected = hashes(Path(folder), chosen.only)
             finally:
                 subprocess.run([*git, "remove", "--force", folder], check=True)
-    elif not chosen.record and machine() not in record:
-        sys.exit(f"nothing recorded for {machine()}; give --against REVISION")
-    found = hashes(PROJECT)
-    if chosen.record:
-        record[machine()] = found
+    elif chosen.record:
+        record.setdefault(machine(), {}).update(hashes(PROJECT, chosen.only))
         RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
         return 0
-    if not chosen.against:
+    elif machine() in record:
         expected = record[machine()]
+    else:
+        sys.exit(f"nothing recorded for {machine()}; give --against REVISION")
+    found = hashes(PROJECT, chosen.only)
     differing = [
         f"{name}: {part} differ"
-        for name in sorted(expected.keys() | found.keys())
+        for name in chosen.only
         for part in ("metrics", "parameters")
-        if expected.get(name, {}).get(part) != found.get(name, {}).get(part)
+        if expected.get(name, {}).get(part) != found[name][part]
     ]
     print("\n".join(differing) or f"{len(found)} scripts, same bits ({platform.python_version()})")
     return bool(differing)

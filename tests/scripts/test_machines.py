@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
-from support.project import PROJECT
+from support.project import PROJECT, copy_sources
 
 SCRIPT = "cifar10_random_labels"
 NARROW = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", "1")
@@ -69,12 +68,7 @@ def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     """The project's folder, the home folder with the compile cache, and the results."""
     project, home = tmp_path / "mein Übungs projekt", tmp_path / "hö me"
     home.mkdir()
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "*.py", "*.h"], cwd=PROJECT, capture_output=True, text=True
-    ).stdout.split("\0")
-    for name in filter(None, names):
-        (project / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / name, project / name)
+    copy_sources(project)
     line = f"'{sys.executable}' {SCRIPT}.py {' '.join(NARROW)} --results-dir 'meine Läufe'"
     shell(line, project)
     assert (project / "meine Läufe" / SCRIPT / "metrics.csv").read_bytes() == metrics

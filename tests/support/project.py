@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,23 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent.parent
 if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
+
+
+def project_files() -> list[str]:
+    """The names of all files that the project keeps, seen from its folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.split("\0") if (PROJECT / name).is_file()]
+
+
+def copy_sources(folder: Path) -> Path:
+    """Copy what is imported and compiled, and the tools, into `folder`; returns it."""
+    for name in project_files():
+        if name.endswith((".py", ".h")) and not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    return folder
 
 
 def run_script(name: str, *arguments: str, cwd: Path, **environment: str):
