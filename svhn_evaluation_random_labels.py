@@ -12,31 +12,13 @@ that the real-valued weights play no part.
 The last form reads files that the scripts of 2017 wrote.
 """
 
-import time
-
-from memorization import command_line, evaluation
+from memorization import evaluation
 
 
 def main(argv=None):
     chosen = evaluation.parse(__file__, __doc__, argv)
-    params, images, labels, network = evaluation.load(chosen, default_data="svhn")
-
-    from memorization import functions, networks
-
-    network = networks.build_cnn(**network)
-    networks.set_parameters(network, evaluation.read_parameters(params), str(params))
-    networks.replace_weights_by_sign(network)
-    mode = functions.execution_mode(chosen.device)
-    test = functions.build_test(network, functions.shared_pool(images), mode=mode)
-
-    start = time.perf_counter()
-    result = evaluation.evaluate(test, labels)
-    run_time = time.perf_counter() - start
-    print(f"{params}: {len(labels)} images")
-    print(f"run_time = {run_time:.3f}s")
-    print(f"test_error = {100 * result.error}%")
-    return result
+    return evaluation.run(chosen, default_data="svhn")
 
 
 if __name__ == "__main__":
-    command_line.run_command(main)
+    evaluation.command(main)

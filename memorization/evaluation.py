@@ -1,11 +1,12 @@
-"""Finding and reading what an evaluation needs: parameters, images, labels, network."""
+"""The words of the evaluation script: parse, run, command."""
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,8 +15,7 @@ from foundations.errors import UserError
 from memorization import command_line, options
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
-from training_loop.evaluation import Evaluation, class_numbers
-from training_loop.evaluation import evaluate as evaluate_in_batches
+from training_loop.evaluation import Evaluation, class_numbers, evaluate
 
 BATCH_SIZE = 500
 
@@ -54,6 +54,34 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
     if chosen.images is not None and chosen.params is None:
         parser.error("--images needs --params: which parameters are to be evaluated on them?")
     return chosen
+
+
+def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
+    """Evaluate as `parse` was told, print the error and how long it took to find, return it.
+
+    Without --params it is the newest run on the data set `default_data`.
+    """
+    params, images, labels, arguments = load(chosen, default_data)
+    # Late, since they import Theano.
+    from memorization import functions, networks
+
+    network = networks.build_cnn(**arguments)
+    networks.set_parameters(network, read_parameters(params), str(params))
+    networks.replace_weights_by_sign(network)
+    mode = functions.execution_mode(chosen.device)
+    test = functions.build_test(network, functions.shared_pool(images), mode=mode)
+    start = time.perf_counter()
+    result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
+    run_time = time.perf_counter() - start
+    print(f"{params}: {len(labels)} images")
+    print(f"run_time = {run_time:.3f}s")
+    print(f"test_error = {100 * result.error}%")
+    return result
+
+
+def command(main: Callable[[], Any]) -> NoReturn:
+    """Run the script's `main` on the command line's arguments and exit."""
+    command_line.run_command(main)
 
 
 def load(
@@ -154,8 +182,3 @@ def _read_array(path: Path, option: str) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise UserError(f"{path}: {option} wants a .npy file with one array")
     return array
-
-
-def evaluate(test: Callable, labels: np.ndarray) -> Evaluation:
-    """One pass of the test function over image numbers 0, 1, ... and their labels."""
-    return evaluate_in_batches(test, np.arange(len(labels)), labels, BATCH_SIZE)

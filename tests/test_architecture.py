@@ -112,6 +112,13 @@ def test_the_root_holds_the_scripts_alone():
     assert {path.stem for path in PROJECT.glob("*.py")} == {"binary_net", *EXPERIMENTS}
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_is_one_import_and_one_page(house, script):
+    (imported,) = house.imports(script)
+    assert house.name_of_room(imported) == "memorization"
+    assert len(house.modules[script].read_text(encoding="utf-8").splitlines()) <= 50
+
+
 def test_files_are_of_readable_length(house):
     sources = [
         *house.modules.values(),
