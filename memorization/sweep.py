@@ -1,12 +1,12 @@
 """Run experiments x seeds x corruption levels, and report on all of them.
 
-    python sweep.py --experiments cifar10_random_labels svhn_random_labels \\
+    python -m memorization sweep --experiments cifar10_random_labels svhn_random_labels \\
         --seeds 0 1 --corruptions 0 0.5 1 -- --width 0.25 --epochs 50
 
 What follows `--` is given to every script. Each cell is an ordinary run, in
 `<results-dir>/<cell>/<experiment>/`, its output beside it in `<experiment>.log`. Cells that are
 finished are passed over and half-done ones go on, so that the same command continues a sweep that
-was stopped. The report (report.py) is written to `<results-dir>/report/` at the end.
+was stopped. The report is written to `<results-dir>/report/` at the end.
 
 Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when and where, and tries
 again what fails: on this machine, or with --address on a cluster whose machines share this folder
@@ -197,6 +197,8 @@ def _start_ray(address: str) -> Any:
             address,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            # Of its own accord Ray hands on the folder that the command was given in, no other.
+            job_config=ray.job_config.JobConfig(code_search_path=[str(PROJECT)]),
             **(local if address == "local" else {}),
         )
     except (ConnectionError, ValueError) as error:

@@ -149,7 +149,7 @@ def test_a_run_of_an_earlier_format_is_read_but_not_resumed(undisturbed, tmp_pat
     (run / "run.json").write_text(json.dumps(record))
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     resumed = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
-    check_one_line(resumed, run.relative_to(tmp_path), "earlier version", "random streams")
+    check_one_line(resumed, run.relative_to(tmp_path), "earlier version", "random stream")
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     for command in ("report", "figures"):
         done = run_command(command, "results" if command == "report" else str(run), cwd=tmp_path)
