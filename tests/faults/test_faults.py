@@ -17,6 +17,9 @@ from support.runs import (
     until,
 )
 
+pytestmark = pytest.mark.slow
+
+
 RUN = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(ARGUMENTS)} --quiet"
 
 

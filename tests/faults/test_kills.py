@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
 from support.killed_run import SCRIPT
 from support.project import PROJECT, run_script
 from support.runs import SEED, assert_same_run
+
+pytestmark = pytest.mark.slow
+
 
 KILLS = int(os.environ.get("KILLS", "30"))
 

@@ -113,6 +113,7 @@ def images():
     return np.random.RandomState(1).uniform(-1, 1, (130, 3, 32, 32)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_saturation(network, images):
     output, functions, _ = network
     norms = batch_norms(output)[:-1]
@@ -136,6 +137,7 @@ def noise():
     return random_state(Purpose.CRITICAL_NOISE, 1, 2)
 
 
+@pytest.mark.slow
 def test_critical_images(network, images):
     _, functions, predict = network
     step = functions.step_to_another_class
@@ -152,6 +154,7 @@ def test_critical_images(network, images):
     assert np.array_equal(again, critical)
 
 
+@pytest.mark.slow
 def test_a_constant_network_has_no_critical_images(network, images):
     output, functions, _ = network
     last = batch_norms(output)[-1]
@@ -186,6 +189,7 @@ def event_scalars(run):
     return scalars
 
 
+@pytest.mark.slow
 def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
     for folder, more in ((plain, MEASURE[2:]), (measured, MEASURE)):

@@ -31,6 +31,7 @@ def earlier(short_run, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_an_earlier_run_goes_on(earlier, tmp_path):
     resume = (f"{SCRIPT}.py", *ARGUMENTS, "--resume")
     done = run_script(*resume, "--save-every", "2", "--tensorboard", cwd=tmp_path)

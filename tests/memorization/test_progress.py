@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 
+import pytest
 from support.project import PROJECT
 
 from memorization.run import console
@@ -19,6 +20,7 @@ SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "3", "--train-size", "60")
 
 
+@pytest.mark.slow
 def test_bars_on_the_terminal_while_the_log_gets_plain_lines(tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))

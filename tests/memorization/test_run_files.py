@@ -296,6 +296,7 @@ def test_labels_that_are_none(array, value, whole, tmp_path):
     assert read(tmp_path, "labels.npz", stream.getvalue()) is None
 
 
+@pytest.mark.slow
 def test_scripts_end_in_one_line(short_run, tmp_path):
     """As a user meets them: exit code 2, the file named, and every file of the run as it was."""
     run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT)

@@ -11,6 +11,9 @@ from support.project import check_one_line, run_script
 from binary_net import lasagne
 from memorization import networks
 
+pytestmark = pytest.mark.slow
+
+
 NARROW = 0.0625
 SCRIPT = "cifar10_random_labels"
 OPTIONS = ("--synthetic", "--width", str(NARROW), "--epochs", "1", "--train-size", "100")

@@ -30,6 +30,7 @@ def finished(folder):
     return found
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
     folder = tmp_path / "results" / "sweep"
@@ -84,6 +85,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     assert finished(folder) == after
 
 
+@pytest.mark.slow
 def test_a_cell_that_cannot_run_is_named(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
     (tmp_path / "empty").mkdir()

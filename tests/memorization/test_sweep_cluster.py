@@ -37,6 +37,7 @@ def epochs_done(folder):
         return 0
 
 
+@pytest.mark.exhaustive
 def test_what_ran_on_a_lost_machine_runs_on_another(tmp_path, cluster):
     runs = [tmp_path / f"results/sweep/seed{seed}/cifar10_random_labels" for seed in range(2)]
     chosen = ("--experiments", "cifar10_random_labels", "--seeds", "0", "1")

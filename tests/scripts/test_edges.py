@@ -10,6 +10,9 @@ import pytest
 
 from foundations.errors import UserError
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPT = "cifar10_random_labels"
 FIGURES = ("curves", "class_errors", "labels")
 

@@ -9,6 +9,9 @@ import sys
 import pytest
 from support.project import PROJECT, copy_sources
 
+pytestmark = pytest.mark.slow
+
+
 SCRIPT = "cifar10_random_labels"
 NARROW = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", "1")
 COMMAND = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(NARROW)}"

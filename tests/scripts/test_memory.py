@@ -70,6 +70,7 @@ def test_what_the_user_told_malloc_stands(environment):
     assert share_touched_anew(**environment) > 0.9
 
 
+@pytest.mark.exhaustive
 def test_a_full_svhn(tmp_path):
     """73,257 and 26,032 images in their real format, 305 MB of them."""
     done = run_script(
@@ -90,6 +91,7 @@ def test_a_full_svhn(tmp_path):
 EPOCHS = int(os.environ.get("EPOCHS", "60"))
 
 
+@pytest.mark.exhaustive
 def test_memory_does_not_grow_with_the_epochs(tmp_path):
     """EPOCHS=200 python -m pytest tests/scripts/test_memory.py for a longer run."""
     script = "cifar10_random_labels"

@@ -11,6 +11,8 @@ import pytest
 from support.project import PROJECT, run_script
 from support.runs import NARROW, PARAMETERS, metrics
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, data_dir):

@@ -198,6 +198,7 @@ _NUMPY = {
 }
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(st.data(), thread_counts)
 def test_signs_after_steps(data, threads):

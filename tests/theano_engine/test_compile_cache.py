@@ -68,6 +68,7 @@ def printed(process):
     return output.strip()
 
 
+@pytest.mark.slow
 def test_nothing_is_compiled_a_second_time(tmp_path):
     """Theano takes Ops without properties for ones whose code has no version."""
     assert "Dot22" in printed(start(DOT, tmp_path))
@@ -81,6 +82,7 @@ def holder(cache):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_processes_with_one_compile_cache(killed, tmp_path):
     cache = tmp_path / "not there yet"
@@ -101,6 +103,7 @@ def test_processes_with_one_compile_cache(killed, tmp_path):
     assert printed(start(VIEWS, cache, subprocess.DEVNULL)) == "0"
 
 
+@pytest.mark.slow
 def test_a_process_that_failed_to_compile_lets_others_in(tmp_path):
     failed = start(FAILS, tmp_path, subprocess.PIPE)
     # Theano prints the code that the compiler refused.

@@ -8,6 +8,9 @@ from support import oracle_network
 
 from theano_engine import theano
 
+pytestmark = pytest.mark.slow
+
+
 NAMES = sorted(rewrite.name for rewrite in theano.compile.optdb.__db__["binary"])
 
 
