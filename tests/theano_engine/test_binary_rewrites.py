@@ -12,7 +12,7 @@ from theano_engine import T, theano
 from theano_engine.ops.binary_conv import BinaryConv2d
 from theano_engine.ops.binary_dot import BinaryDot
 from theano_engine.ops.binary_signs import BinaryConvSigns, BinarySigns, PackSigns
-from theano_engine.rewrites.binary_values import two_values, value_set
+from theano_engine.rewrites.questions.values import two_values, value_set
 
 MRG_RandomStreams = theano.sandbox.rng_mrg.MRG_RandomStreams
 

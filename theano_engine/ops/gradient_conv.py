@@ -6,7 +6,6 @@ AVX-512 (`theano_engine.processor.supports("avx512")`).
 
 from __future__ import annotations
 
-import theano
 import theano.scalar as scalar
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
@@ -193,14 +192,3 @@ class BinaryConvFilterGradient(_BinaryConvGradient):
         """
         shape = "g.filters, g.channels, g.filter_rows, g.filter_columns"
         return self._code(inputs, outputs[0], sub, geometry, shape, "filter_gradient")
-
-
-def covers(op) -> bool:
-    """Whether the kernels compute the gradient that the abstract convolution Op `op` stands for."""
-    return (
-        op.convdim == 2
-        and tuple(op.filter_dilation) == (1, 1)
-        and op.num_groups == 1
-        and not op.unshared
-        and theano.config.cxx != ""
-    )

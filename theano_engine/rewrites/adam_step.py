@@ -1,13 +1,12 @@
 """Adam, the scaling of its step and the clipping of the result in one pass over memory.
 
-`adam_step` (1.43, before `BlasOpt` computes a dense layer's gradient g once for v' and, scaled in
-the product, once more for m') recognises
+`adam_step` recognises
 
     m' = a m + b g,  v' = c v + d g^2,
     clip(W + (r m' ...) / (s (epsilon + sqrt(v')) ...), low, high)
 
 in which all but W, g, m and v are scalars, and puts `AdamStep` in its place;
-`adam_step_inplace` (75, with Theano's own) lets it work in the storage of W, m and v. Tag `binary`.
+`adam_step_inplace` lets it work in the storage of W, m and v.
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ from __future__ import annotations
 import numpy as np
 import theano.scalar as scalar
 import theano.tensor as T
-from theano.compile import optdb
-from theano.gof.opt import TopoOptimizer, copy_stack_trace, in2out, local_optimizer
 from theano.tensor.elemwise import Elemwise
 
 from theano_engine.ops.adam_step import AdamStep
-from theano_engine.rewrites.matching import number, operands
+from theano_engine.rewrites.questions.matching import number, operands
+from theano_engine.rewrites.replacing import replaces
 
 
 def _scaled(variable):
@@ -111,8 +109,9 @@ def _product(factors):
     return result
 
 
-@local_optimizer([Elemwise])
+@replaces(Elemwise)
 def adam_step(node):
+    """Adam's step, scaled and clipped -> AdamStep."""
     clipped = operands(node.outputs[0], scalar.Clip)
     if not clipped or node.outputs[0].dtype != "float32":
         return None
@@ -132,25 +131,11 @@ def adam_step(node):
             continue
         step = AdamStep(epsilon=epsilon, low=low, high=high, **constants)
         outputs = step.make_node(*inputs).outputs
-        copy_stack_trace(node.outputs[0], outputs)
         return dict(zip([node.outputs[0], first, second], outputs))
     return None
 
 
-@local_optimizer([AdamStep], inplace=True)
+@replaces(AdamStep)
 def adam_step_inplace(node):
-    if not isinstance(node.op, AdamStep) or node.op.inplace:
-        return None
-    return node.op.working_inplace().make_node(*node.inputs).outputs
-
-
-optdb.register("adam_step", in2out(adam_step, name="adam_step"), 1.43, "fast_run", "binary", "adam")
-optdb.register(
-    "adam_step_inplace",
-    TopoOptimizer(adam_step_inplace, failure_callback=TopoOptimizer.warn_inplace),
-    75,
-    "fast_run",
-    "inplace",
-    "binary",
-    "adam",
-)
+    """AdamStep -> one that works in the storage of parameter, m and v."""
+    return None if node.op.inplace else node.op.working_inplace().make_node(*node.inputs).outputs

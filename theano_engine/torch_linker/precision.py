@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import torch
 
-from theano_engine.rewrites.binary_values import value_set
+from theano_engine.rewrites.questions.values import value_set
 
 FLOAT32 = "float32"
 TF32 = "TF32"

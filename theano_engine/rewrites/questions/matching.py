@@ -1,4 +1,4 @@
-"""Small questions that rewrites ask of a graph in canonical form."""
+"""Small questions about elementwise operations and constants."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from theano.gof import Constant
 from theano.tensor.elemwise import DimShuffle, Elemwise
 
 
+def scalar_op(variable):
+    """The scalar Op whose elementwise application computes `variable`; None where none does."""
+    node = variable.owner
+    return node.op.scalar_op if node is not None and isinstance(node.op, Elemwise) else None
+
+
 def operands(variable, operation) -> tuple:
     """The inputs of the elementwise `operation` (a class of scalar Ops) that computes `variable`.
 
     () where something else computes it.
     """
-    node = variable.owner
-    if node is None or not isinstance(node.op, Elemwise):
-        return ()
-    return tuple(node.inputs) if isinstance(node.op.scalar_op, operation) else ()
+    return tuple(variable.owner.inputs) if isinstance(scalar_op(variable), operation) else ()
+
+
+def clients(variable) -> list:
+    """Whoever reads `variable`, as (node or "output", place); [] outside a function's graph."""
+    return getattr(variable, "clients", [])
 
 
 def number(variable) -> float | None:

@@ -44,7 +44,7 @@ def linear_form(variable) -> LinearForm | None:
     """
     if not hasattr(variable, "owner"):
         return LinearForm(int(variable))
-    if not variable.dtype.startswith(("int", "uint")):
+    if not getattr(variable, "dtype", "").startswith(("int", "uint")):
         return None
     if isinstance(variable, Constant):
         return LinearForm(int(variable.data)) if variable.data.size == 1 else None

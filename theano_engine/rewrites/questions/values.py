@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Optional
 
@@ -67,6 +68,37 @@ def two_values(variable) -> tuple[float, float] | None:
     """The lower and the higher value of a variable that has exactly two, else None."""
     values = value_set(variable)
     return (min(values), max(values)) if values is not None and len(values) == 2 else None
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How an operand's values stand for bits: 0/1 (`unit`), or -magnitude/+magnitude."""
+
+    unit: bool
+    magnitude: float
+
+
+# Far from where float32 would overflow or lose bits of a product of two magnitudes and a count.
+_SMALLEST_EXPONENT, _GREATEST_EXPONENT = -32, 32
+
+
+def coding_of(variable) -> Coding | None:
+    """`variable`'s coding where it is float32 and has one; magnitudes are powers of two."""
+    if variable.dtype != "float32":
+        return None
+    values = value_set(variable)
+    if not values:
+        return None
+    if values <= {0.0, 1.0} and 0.0 in values:
+        return Coding(unit=True, magnitude=1.0)
+    magnitudes = {abs(value) for value in values}
+    if len(magnitudes) != 1 or magnitudes == {0.0}:
+        return None
+    (magnitude,) = magnitudes
+    mantissa, exponent = math.frexp(magnitude)
+    if mantissa != 0.5 or not _SMALLEST_EXPONENT < exponent < _GREATEST_EXPONENT:
+        return None
+    return Coding(unit=False, magnitude=magnitude)
 
 
 def _values(variable, known: dict) -> Values:
