@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.project import PROJECT, run_script
-from support.runs import ARGUMENTS, SCRIPT
+from support.runs import ARGUMENTS, SCRIPT, SHORT, made_once
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +21,29 @@ def oracle():
 
 @pytest.fixture(scope="session")
 def short_run(tmp_path_factory):
-    """The folder of a run of a single epoch, on 130 drawn digits with half of the labels random."""
-    folder = tmp_path_factory.mktemp("short")
-    arguments = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
-    done = run_script("cifar10_random_labels.py", *arguments, "--corruption", "0.5", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "results" / "cifar10_random_labels"
+    """The folder of a run of a single epoch, on 130 drawn digits with half of the labels random.
+
+    Made once for all workers: to be read only.
+    """
+
+    def run(folder):
+        done = run_script("cifar10_random_labels.py", *SHORT, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "short", run) / "results" / "cifar10_random_labels"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    process = run_script(f"{SCRIPT}.py", *ARGUMENTS, cwd=folder)
-    assert process.returncode == 0, process.stderr
-    return folder / "results" / SCRIPT
+    """The folder of a run of SCRIPT that nothing stopped; what it printed is in `printed` beside
+    the results. Made once for all workers: to be read only."""
+
+    def run(folder):
+        done = run_script(f"{SCRIPT}.py", *ARGUMENTS, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "printed").write_text(done.stdout + done.stderr, encoding="utf-8")
+
+    return made_once(tmp_path_factory, "undisturbed", run) / "results" / SCRIPT
 
 
 @pytest.fixture

@@ -8,21 +8,19 @@ import sys
 
 import pytest
 from support.project import PROJECT, copy_sources
+from support.runs import SHORT
 
 pytestmark = pytest.mark.slow
 
 
 SCRIPT = "cifar10_random_labels"
-NARROW = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", "1")
-COMMAND = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(NARROW)}"
+COMMAND = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(SHORT)}"
 
 
-@pytest.fixture(scope="module")
-def metrics(tmp_path_factory):
-    """What a run in ordinary surroundings measures."""
-    folder = tmp_path_factory.mktemp("ordinary")
-    shell(COMMAND, folder)
-    return (folder / "results" / SCRIPT / "metrics.csv").read_bytes()
+@pytest.fixture
+def metrics(short_run):
+    """What the same run in ordinary surroundings measured."""
+    return (short_run / "metrics.csv").read_bytes()
 
 
 def shell(line, folder, expected=0, **environment):
@@ -72,7 +70,7 @@ def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     project, home = tmp_path / "mein Übungs projekt", tmp_path / "hö me"
     home.mkdir()
     copy_sources(project)
-    line = f"'{sys.executable}' {SCRIPT}.py {' '.join(NARROW)} --results-dir 'meine Läufe'"
+    line = f"'{sys.executable}' {SCRIPT}.py {' '.join(SHORT)} --results-dir 'meine Läufe'"
     shell(line, project)
     assert (project / "meine Läufe" / SCRIPT / "metrics.csv").read_bytes() == metrics
     code = "from theano_engine import T; print(T.tanh(T.ones(3)).sum().eval())"

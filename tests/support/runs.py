@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +35,28 @@ ARGUMENTS = (
     *("--batch-size", "10", "--lr-fin", "1e-4"),
 )
 SEED = 20170712
+# A single epoch of cifar10_random_labels.py.
+SHORT = (
+    *("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130"),
+    *("--corruption", "0.5"),
+)
+
+
+def made_once(tmp_path_factory, name, make):
+    """The folder that `make(folder)` filled, once for all of pytest-xdist's workers."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / f"shared-{name}"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = Path(f"{folder}.making")
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            make(making)
+            making.rename(folder)
+    return folder
 
 
 def start(folder, *more, **options):
