@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import signal
 import struct
 import sys
 
 import numpy as np
 import pytest
 from support.project import run_script
-from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, start, until
+from support.runs import ARGUMENTS, SCRIPT, assert_same_run, kill_after
 
 from datasets.labelled_sets import LabelledSet
 from foundations.errors import UserError
@@ -199,11 +198,7 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     assert re.search(r"sign flips start by layer( +\d+\.\d%){9}\n", done.stdout)
     assert re.search(r"critical sample ratio test +\d+\.\d%\n", done.stdout)
     killed.mkdir()
-    process = start(killed, *MEASURE)
-    until(process, lambda: finished_epochs(killed / "results" / SCRIPT) >= 2)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    kill_after(2, killed, *MEASURE)
     again = run_script(f"{SCRIPT}.py", *ARGUMENTS, *MEASURE, "--resume", cwd=killed)
     assert again.returncode == 0, again.stderr
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import subprocess
 import sys
 
@@ -17,10 +16,8 @@ from support.runs import (
     PARAMETERS,
     SCRIPT,
     assert_same_run,
-    finished_epochs,
+    kill_after,
     metrics,
-    start,
-    until,
 )
 
 pytestmark = pytest.mark.slow
@@ -70,11 +67,7 @@ def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
         folder.mkdir()
     whole = run_script(f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, cwd=undisturbed)
     assert whole.returncode == 0, whole.stderr
-    process = start(killed, *DEVICE)
-    until(process, lambda: finished_epochs(killed / "results" / SCRIPT) >= 2)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    kill_after(2, killed, *DEVICE)
     rest = run_script(f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr
     assert "going on after epoch" in rest.stdout

@@ -1,9 +1,10 @@
 """Kill one run again and again: python killed_run.py FOLDER KILLS SEED
 
 Writes FOLDER/undisturbed and FOLDER/killed, two runs of the same options. Each life of the second
-is a process that gets SIGKILL, or now and then SIGTERM, at a moment drawn at random; the next one
-goes on by --resume. The graphs are compiled once and every life is forked from there, since
-compiling anew would take most of each life. Prints what became of the lives, as JSON.
+is a process that gets SIGKILL, or now and then SIGTERM, at a moment drawn at random, half of them
+while it writes; the next one goes on by --resume. The graphs are compiled once and every life is
+forked from there, since compiling anew would take most of each life. Prints what became of the
+lives, as JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from memorization.command_line import Interrupted
 from support.project import PROJECT  # noqa: F401 - puts the project on the path
+from support.runs import finished_epochs
 
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
 ARGUMENTS = (
@@ -64,8 +66,24 @@ def end_of(number):
     return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
 
 
-def live_again_and_again(main, folder, epochs, kills, seed, life):
-    """`kills` lives of up to `life` seconds, then one more to the end; counts of what happened."""
+def wait_for(number, happened):
+    """Wait until `happened()`, or until the child has ended."""
+    while not happened() and not os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        time.sleep(0.0005)
+
+
+def wait_for_a_moment(number, run, draw):
+    """Let the child finish up to two epochs, then begin to write or work on for a while."""
+    reached = finished_epochs(run) + draw.randrange(3)
+    wait_for(number, lambda: finished_epochs(run) >= reached)
+    if draw.random() < 0.5:
+        wait_for(number, lambda: any(run.glob(".*.part")))
+    else:
+        time.sleep(draw.uniform(0, 0.1))
+
+
+def live_again_and_again(main, folder, epochs, kills, seed):
+    """`kills` lives that are ended, then one to the end; counts of what happened."""
     draw = random.Random(seed)
     run = folder / SCRIPT
     counts = dict.fromkeys(("killed", "while_writing", "stopped", "too_late"), 0)
@@ -74,7 +92,7 @@ def live_again_and_again(main, folder, epochs, kills, seed, life):
         arguments = ("--epochs", str(epochs), "--results-dir", str(folder), *more)
         number = fork(main, *arguments)
         if not last:
-            time.sleep(draw.uniform(0, life))
+            wait_for_a_moment(number, run, draw)
             os.kill(number, draw.choice([signal.SIGKILL] * 3 + [signal.SIGTERM]))
         code = end_of(number)
         if last or code == 0:
@@ -102,13 +120,11 @@ def main():
     script([*ARGUMENTS, "--epochs", "0", "--results-dir", str(folder / "compiled")])
 
     epochs = 2 * kills
-    begin = time.monotonic()
     undisturbed = fork(
         script, "--epochs", str(epochs), "--results-dir", str(folder / "undisturbed")
     )
     assert end_of(undisturbed) == 0
-    life = 4 * (time.monotonic() - begin) / epochs
-    counts = live_again_and_again(script, folder / "killed", epochs, kills, seed, life)
+    counts = live_again_and_again(script, folder / "killed", epochs, kills, seed)
     print(json.dumps(counts))
 
 

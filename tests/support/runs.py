@@ -6,6 +6,7 @@ import csv
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,15 @@ def until(process, happened):
         except subprocess.TimeoutExpired:
             continue
         raise AssertionError(f"ended too early: {process.communicate()}")
+
+
+def kill_after(epochs, folder, *more):
+    """Start SCRIPT in `folder`, and kill it once it has finished `epochs` epochs."""
+    process = start(folder, *more)
+    until(process, lambda: finished_epochs(folder / "results" / SCRIPT) >= epochs)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
 
 
 def finished_epochs(run):
