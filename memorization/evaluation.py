@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from foundations import reading
 from foundations.errors import UserError
+from foundations.reading import printable
 from memorization import command_line, options
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
@@ -73,7 +75,7 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     start = time.perf_counter()
     result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
     run_time = time.perf_counter() - start
-    print(f"{params}: {len(labels)} images")
+    print(f"{printable(params, reading.MOST_OF_A_PATH)}: {len(labels)} images")
     print(f"run_time = {run_time:.3f}s")
     print(f"test_error = {100 * result.error}%")
     return result
@@ -122,9 +124,14 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
     """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
     found = []
     for path in results_dir.glob(f"*/{RUN_FILE}"):
-        record = load_record(path.parent)
+        try:
+            record = load_record(path.parent)
+        except UserError as error:
+            # One broken run does not hide the others.
+            print(printable(f"{error}; left out", command_line.MOST_OF_A_LINE), file=sys.stderr)
+            continue
         parameters = path.parent / record["parameters"]
-        if record["data"]["name"].endswith(data_name) and parameters.exists():
+        if record["data"]["name"].endswith(data_name) and parameters.is_file():
             found.append((parameters.stat().st_mtime_ns, path.parent))
     if not found:
         raise UserError(

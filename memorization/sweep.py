@@ -18,26 +18,34 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import json
 import logging
 import os
-import shlex
+import shutil
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from foundations import files, reading
 from foundations.errors import UserError
+from foundations.reading import pasteable, printable, reason
 from memorization import command_line, options, report
+from memorization.command_line import MOST_OF_A_LINE, Interrupted
 from memorization.report.runs import read_run
 from memorization.run.folder import LAST_FILE
 from memorization.run.record import RUN_FILE
 
 PROJECT = Path(__file__).resolve().parent.parent
 SWEEP_FILE = "sweep.json"
+# A socket's path has at most 107 bytes, of which Ray's names take some seventy.
+MOST_BYTES_OF_TMPDIR = 30
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -137,49 +145,114 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def cells(chosen: argparse.Namespace, extra: Sequence[str]) -> list[Cell]:
     """All runs of the sweep."""
     found = []
-    for corruption in chosen.corruptions or [None]:
-        for seed in chosen.seeds:
-            name = f"seed{seed}" if corruption is None else f"corruption{corruption:g}_seed{seed}"
+    # A level or a seed that is given twice is one: two processes cannot share a folder.
+    for corruption in dict.fromkeys(chosen.corruptions or [None]):
+        for seed in dict.fromkeys(chosen.seeds):
+            name = (
+                f"seed{seed}" if corruption is None else f"corruption{_text(corruption)}_seed{seed}"
+            )
             place = chosen.results_dir.resolve() / name
             given = [*extra, "--seed", str(seed), "--results-dir", str(place)]
             if corruption is not None:
                 given += ["--corruption", str(corruption)]
-            found += [Cell(e, tuple(given), place / e) for e in chosen.experiments]
+            found += [Cell(e, tuple(given), place / e) for e in dict.fromkeys(chosen.experiments)]
     return found
 
 
-def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace) -> list[str]:
-    """Run `wanted` on Ray; a line for each cell that failed."""
-    ray = _start_ray(chosen.address)
-    run = ray.remote(
-        num_cpus=chosen.cpus_per_run,
-        num_gpus=chosen.gpus_per_run,
-        max_retries=chosen.retries,
-        # Each try in a process of its own, which a failure before it cannot have left its mark on.
-        max_calls=1,
-        retry_exceptions=True,
-    )(Cell.run)
-    failures = []
-    try:
+def _text(corruption: float) -> str:
+    """`corruption` in short, or with all its digits where they are needed to tell it apart."""
+    short = f"{corruption:g}"
+    return short if float(short) == corruption else repr(corruption)
+
+
+def run_all(wanted: Sequence[Cell], chosen: argparse.Namespace, again: str) -> list[str]:
+    """Run `wanted` on Ray; a line for each cell that failed.
+
+    Raises Interrupted, which names the command `again`, where a signal asks for an end.
+    """
+    asked: list[int] = []
+    # Noted, not raised: Ray's waiting knows no other exceptions than its own.
+    with _ray(chosen.address) as ray, _handling(asked.append):
+        _see_that_there_is_room(ray.nodes(), chosen)
+        run = ray.remote(
+            num_cpus=chosen.cpus_per_run,
+            num_gpus=chosen.gpus_per_run,
+            max_retries=chosen.retries,
+            # Each try in a process of its own, which a failure before it cannot have marked.
+            max_calls=1,
+            retry_exceptions=True,
+        )(Cell.run)
+        failures = []
         waiting = {run.remote(cell): cell for cell in wanted}
         while waiting:
-            (done,), _ = ray.wait(list(waiting))
-            cell = waiting.pop(done)
-            try:
-                problem = ray.get(done)
-            except ray.exceptions.RayError as error:
-                problem = str(error).strip().splitlines()[-1]
-            if problem is None:
-                print(f"{cell.name}: done, {len(waiting)} to go", flush=True)
-            else:
-                failures.append(f"{cell.name}: {problem} (see {cell.folder}.log)")
-                print(failures[-1], file=sys.stderr, flush=True)
-    finally:
-        ray.shutdown()
+            ready, _ = ray.wait(list(waiting), timeout=SECONDS_BETWEEN_LOOKS)
+            if asked:
+                raise _interrupted(asked[0], again)
+            for done in ready:
+                cell = waiting.pop(done)
+                problem = _outcome(ray, done)
+                if problem is None:
+                    print(f"{cell.name}: done, {len(waiting)} to go", flush=True)
+                else:
+                    failures.append(f"{cell.name}: {problem} (see {cell.folder}.log)")
+                    print(printable(failures[-1], MOST_OF_A_LINE), file=sys.stderr, flush=True)
     return failures
 
 
-def _start_ray(address: str) -> Any:
+def _outcome(ray: Any, done: Any) -> str | None:
+    """What `Cell.run` returned, or the last line of what Ray says where it could not return."""
+    try:
+        return ray.get(done)
+    except ray.exceptions.RayError as error:
+        return printable(str(error).strip().rpartition("\n")[2])
+
+
+def _interrupted(number: int, again: str) -> Interrupted:
+    return Interrupted(f"stopped; what is done is kept, go on with: {again}", number)
+
+
+@contextlib.contextmanager
+def _handling(handle: Callable[[int], Any]) -> Iterator[None]:
+    """Within this context `handle` is called with the number of a signal that asks for an end.
+
+    A second one of the same kind does what the system does.
+    """
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        handle(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What nohup has made its processes ignore stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _see_that_there_is_room(nodes: Sequence[Mapping[str, Any]], chosen: argparse.Namespace) -> None:
+    """UserError where no machine has what one run is to have: Ray would wait for one for ever."""
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    for option, resource, wanted in (
+        ("--cpus-per-run", "CPU", chosen.cpus_per_run),
+        ("--gpus-per-run", "GPU", chosen.gpus_per_run),
+    ):
+        most = max((resources.get(resource, 0) for resources in alive), default=0)
+        if wanted > most:
+            raise UserError(f"{option} {wanted:g}: no machine has more than {most:g}; give less")
+
+
+@contextlib.contextmanager
+def _ray(address: str) -> Iterator[Any]:
+    """Ray, connected to the cluster at `address` or started on this machine.
+
+    Raises UserError where it is not installed, does not answer, or cannot start.
+    """
     # Read when Ray is imported: no usage statistics to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # What Ray will do of its own accord, and warns of until then.
@@ -191,19 +264,50 @@ def _start_ray(address: str) -> Any:
             "sweeps need Ray, which is not installed: make venv EXTRAS=sweep"
         ) from error
     _see_that_somebody_listens(address)
-    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 100 << 20}
-    try:
-        ray.init(
-            address,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            # Of its own accord Ray hands on the folder that the command was given in, no other.
-            job_config=ray.job_config.JobConfig(code_search_path=[str(PROJECT)]),
-            **(local if address == "local" else {}),
+    with contextlib.ExitStack() as stack:
+        local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 100 << 20}
+        if address == "local":
+            local["_temp_dir"] = stack.enter_context(_folder_for_sockets())
+        stack.callback(ray.shutdown)
+        try:
+            ray.init(
+                address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                # Of its own accord Ray hands on the folder that the command was given in, no other.
+                job_config=ray.job_config.JobConfig(code_search_path=[str(PROJECT)]),
+                **(local if address == "local" else {}),
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            if address == "local":
+                raise UserError(f"Ray cannot start here ({reason(error)})") from error
+            raise UserError(
+                f"--address {address}: no Ray cluster answers there ({reason(error)})"
+            ) from error
+        yield ray
+
+
+@contextlib.contextmanager
+def _folder_for_sockets() -> Iterator[str]:
+    """A folder of our own for Ray's session, under a name so short that its sockets can be made.
+
+    Raises UserError where there is none.
+    """
+    usual = tempfile.gettempdir()
+    short = [usual] if len(os.fsencode(usual)) <= MOST_BYTES_OF_TMPDIR else []
+    for parent in (*short, "/tmp", "/var/tmp", "/dev/shm"):
+        with contextlib.suppress(OSError):
+            folder = tempfile.mkdtemp(prefix="ray-", dir=parent)
+            break
+    else:
+        raise UserError(
+            f"{usual}: too long a name for Ray's sockets, and no shorter folder can be written; "
+            "name one in TMPDIR"
         )
-    except (ConnectionError, ValueError) as error:
-        raise UserError(f"--address {address}: no Ray cluster answers there ({error})") from error
-    return ray
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _see_that_somebody_listens(address: str) -> None:
@@ -220,7 +324,7 @@ def _see_that_somebody_listens(address: str) -> None:
 def recorded_options(path: Path) -> list[str]:
     """The scripts' options that a sweep's record holds; UserError where it cannot be read."""
     with reading.file_errors(path, "no readable record of a sweep"):
-        words = json.loads(path.read_text(encoding="utf-8"))["options"]
+        words = reading.load_json(path)["options"]
         if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
             raise ValueError(f"options are {reading.printable(words)}")
     return words
@@ -233,7 +337,7 @@ def _same_sweep(folder: Path, extra: Sequence[str]) -> None:
         before = recorded_options(path)
         if before != list(extra):
             raise UserError(
-                f"{folder} holds a sweep with the options {shlex.join(before)!r}; give the same "
+                f"{folder} holds a sweep with the options {pasteable(before)}; give the same "
                 "after --, or another --results-dir"
             )
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,20 +345,19 @@ def _same_sweep(folder: Path, extra: Sequence[str]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    chosen, extra = parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    again = pasteable(["python", "-m", "memorization", "sweep", *words])
+    chosen, extra = parse(words)
     _same_sweep(chosen.results_dir, extra)
     every = cells(chosen, extra)
     wanted = [cell for cell in every if not cell.finished()]
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
-    try:
-        failures = run_all(wanted, chosen) if wanted else []
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        sys.exit(130)
-    left_out = report.report_runs([chosen.results_dir], chosen.results_dir / "report")
+
+    def stop(number: int) -> None:
+        raise _interrupted(number, again)
+
+    with _handling(stop):
+        failures = run_all(wanted, chosen, again) if wanted else []
+        left_out = report.report_runs([chosen.results_dir], chosen.results_dir / "report")
     if failures or left_out:
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    command_line.run_command(main)

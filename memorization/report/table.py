@@ -68,7 +68,7 @@ def table(groups: Sequence[Group]) -> Table:
             lines.append((*head, str(run.seed), _epochs(run), *_results(run)))
             summary.append(False)
         if len(group.runs) > 1:
-            for name, texts in zip(("mean", "standard deviation"), _mean_and_deviation(group)):
+            for name, texts in zip(("mean", "standard deviation"), mean_and_deviation(group)):
                 lines.append((*head, name, _epochs(group.runs[0]), *texts))
                 summary.append(True)
     return Table(titles, lines, summary, 1 + with_settings)
@@ -87,7 +87,7 @@ def _results(run: MeasuredRun) -> list[str]:
     ]
 
 
-def _mean_and_deviation(group: Group) -> tuple[list[str], list[str]]:
+def mean_and_deviation(group: Group) -> tuple[list[str], list[str]]:
     """The lines below the runs of `group`; of epochs to a training error that some runs never
     reached there is no mean: in its place stands how many did."""
     means, deviations = [], []
@@ -124,7 +124,7 @@ def markdown(content: Table) -> str:
     """The table in Markdown, lined up for reading as plain text too; summary lines in italics."""
     lines = [content.titles]
     for line, summary in zip(content.lines, content.summary):
-        cells = [*map(_plain_markdown, line[: content.names]), *line[content.names :]]
+        cells = [*map(plain_markdown, line[: content.names]), *line[content.names :]]
         lines.append(tuple(cell and f"*{cell}*" if summary else cell for cell in cells))
     widths = [max(map(len, column)) for column in zip(*lines)]
     left = content.names
@@ -144,7 +144,7 @@ def markdown(content: Table) -> str:
     return "\n".join([body[0], "|" + "|".join(rule) + "|", *body[1:]])
 
 
-def _plain_markdown(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """`text` in Markdown that shows it as it is: no link, no emphasis, no mathematics."""
     return _MARKDOWN.sub(lambda found: "\\" + found.group(), text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,8 +36,8 @@ def load_metrics(path: Path) -> list[metrics.Row]:
         "no readable metrics of a run",
         missing="no such file; has the run finished its first epoch?",
     )
-    with told, open(path, encoding="utf-8", newline="") as stream:
-        return metrics.read_csv(stream)
+    with told:
+        return metrics.read_csv(io.StringIO(reading.read_text(path), newline=""))
 
 
 def finished_history(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -69,7 +68,7 @@ def load_record(folder: Path) -> dict[str, Any]:
     """The record of the run in `folder`; UserError where there is none or it cannot be read."""
     path = folder / RUN_FILE
     with reading.file_errors(path, "no readable record of a run"):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = reading.load_json(path)
         _check(record)
     return record
 

@@ -1,0 +1,90 @@
+"""A sweep asked for what cannot be had as it is asked for, and a sweep that is told to stop."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT, check_one_line, run_command
+
+from memorization import sweep
+from memorization.report.runs import read_run
+
+EXPERIMENT = ("--experiments", "cifar10_random_labels")
+TINY = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60")
+
+
+@pytest.fixture(autouse=True)
+def needs_ray():
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+
+
+@pytest.fixture
+def long_folder(tmp_path):
+    """A folder for temporary files whose name leaves no room for that of a socket."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_a_seed_given_twice_under_a_long_tmpdir_is_run_once(tmp_path, long_folder):
+    done = run_command(
+        *("sweep", *EXPERIMENT, "--seeds", "3", "3", "--corruptions", "0.5", ".50", "--", *TINY),
+        cwd=tmp_path,
+        TMPDIR=str(long_folder),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("finished before: 0 of 1\n")
+    (run,) = (path.parent for path in tmp_path.rglob("run.json"))
+    assert read_run(run).finished
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--cpus-per-run", "--gpus-per-run"])
+def test_more_than_there_is_is_refused(tmp_path, option):
+    wanted = "4096" if option == "--cpus-per-run" else "0.5"
+    if option == "--gpus-per-run" and os.path.exists("/dev/nvidia0"):
+        option, wanted = "--cpus-per-run", "8192"
+    done = run_command("sweep", *EXPERIMENT, option, wanted, "--", *TINY, cwd=tmp_path)
+    check_one_line(done, f"{option} {wanted}: no machine has more than")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_sweep_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
+    arguments = (*EXPERIMENT, "--seeds", "0", "1", "2", "--", *TINY)
+    with subprocess.Popen(
+        [sys.executable, "-m", "memorization", "sweep", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What runs the tests may ignore it, and with it all that it starts.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as process:
+        assert next(process.stdout) == "finished before: 0 of 3\n"
+        # So that Ray runs, and a cell is under way.
+        assert next(process.stdout).endswith(": done, 2 to go\n")
+        process.send_signal(number)
+        _, complaints = process.communicate()
+    assert process.returncode == 128 + number, complaints
+    said = re.fullmatch(
+        r"python -m memorization sweep: stopped; .*, go on with: (.*)\n", complaints
+    )
+    assert said, complaints
+    assert shlex.split(said[1]) == ["python", "-m", "memorization", "sweep", *arguments]
+
+
+def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
+    words = [*EXPERIMENT, "--corruptions", "0.5", "0.1234567", "0.12345678", "1"]
+    chosen, extra = sweep.parse([*words, "--results-dir", str(tmp_path)])
+    names = [cell.folder.parent.name for cell in sweep.cells(chosen, extra)]
+    assert len(set(names)) == 4
+    assert {"corruption0.5_seed0", "corruption1_seed0"} <= set(names)
