@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from datasets.labelled_sets import LabelledSets
 from foundations import files
 from foundations.errors import UserError
+from foundations.reading import pasteable
 from memorization import command_line
 from memorization.run import state
 from memorization.run.folder import METRICS_FILE, new_folder, save_metrics
@@ -99,4 +99,4 @@ class Recorder(Observer):
 def resuming_command() -> str:
     """What the user types to go on with the run that this command began."""
     words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
-    return f"python {shlex.join([*words, '--resume'])}"
+    return pasteable(["python", *words, "--resume"])
