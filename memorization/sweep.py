@@ -353,11 +353,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = [cell for cell in every if not cell.finished()]
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
 
-    def stop(number: int) -> None:
-        raise _interrupted(number, again)
+    asked = []
 
-    with _handling(stop):
-        failures = run_all(wanted, chosen, again) if wanted else []
-        left_out = report.report_runs([chosen.results_dir], chosen.results_dir / "report")
+    def stop(number: int) -> None:
+        asked.append(number)
+        # Nothing that makes a warning of an exception makes one of this.
+        raise KeyboardInterrupt
+
+    try:
+        with _handling(stop):
+            failures = run_all(wanted, chosen, again) if wanted else []
+            left_out = report.report_runs([chosen.results_dir], chosen.results_dir / "report")
+    except KeyboardInterrupt:
+        raise _interrupted(asked[0] if asked else signal.SIGINT, again) from None
     if failures or left_out:
         sys.exit(1)

@@ -38,7 +38,7 @@ EPOCHS_PER_HEADER = 10
 SECONDS_BETWEEN_LOSSES = 1.0
 
 
-def table_lines(rows: Sequence[dict[str, float]]) -> list[str]:
+def table_lines(rows: Sequence[metrics.Row]) -> list[str]:
     """The original's per-epoch fields as a table, a header line and a line per epoch."""
     body = [[pattern.format(row[key]) for _, key, pattern in COLUMNS] for row in rows]
     titles = [title for title, _, _ in COLUMNS]
@@ -49,7 +49,7 @@ def table_lines(rows: Sequence[dict[str, float]]) -> list[str]:
     ]
 
 
-def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list[str]:
+def class_error_lines(row: metrics.Row, class_names: Sequence[str]) -> list[str]:
     """One epoch's training and test error of every class, as a table."""
     titles = ["error by class", *(printable(name, MOST_OF_A_CLASS) for name in class_names)]
     lines = [titles]
@@ -61,13 +61,13 @@ def class_error_lines(row: dict[str, float], class_names: Sequence[str]) -> list
     return ["  ".join(c.rjust(width) for c, width in zip(line, widths)) for line in lines]
 
 
-def plain_line(row: dict[str, float]) -> str:
+def plain_line(row: metrics.Row) -> str:
     """An epoch's whole report on one line, for logs."""
     fields = [f"{title} {pattern.format(row[key])}" for title, key, pattern in COLUMNS]
     return ", ".join([*fields, *class_errors(row)])
 
 
-def class_errors(row: dict[str, float]) -> list[str]:
+def class_errors(row: metrics.Row) -> list[str]:
     """Training and test errors of all classes, in percent, as two short texts."""
     texts = []
     for name in metrics.SETS_BY_CLASS:
@@ -76,7 +76,7 @@ def class_errors(row: dict[str, float]) -> list[str]:
     return texts
 
 
-def measured_lines(row: dict[str, float]) -> list[str]:
+def measured_lines(row: metrics.Row) -> list[str]:
     """What --measure added to an epoch's line of metrics, one measure per line, layers in a row."""
     measured: dict[str, list[str]] = {}
     for name, value in metrics.measured(row).items():
@@ -90,11 +90,13 @@ def measured_lines(row: dict[str, float]) -> list[str]:
     ]
 
 
-def text_curves(rows: Sequence[dict[str, float]], width: int = 64, height: int = 11) -> list[str]:
-    """Training (o), validation (v) and test (x) error against epoch, chance (-) at 90 %."""
+def text_curves(
+    rows: Sequence[metrics.Row], classes: int = 10, width: int = 64, height: int = 11
+) -> list[str]:
+    """Training (o), validation (v) and test (x) error against epoch, chance (-) of `classes`."""
     columns = min(width, len(rows))
     grid = [[" "] * columns for _ in range(height)]
-    chance = round((1 - 0.9) * (height - 1))
+    chance = round((height - 1) / classes)
     grid[chance] = ["-"] * columns
     for name, mark in (("validation", "v"), ("test", "x"), ("training", "o")):
         for column in range(columns):
@@ -139,7 +141,7 @@ class Report(Observer):
         self._say(f"{name}: compiled in {time.monotonic() - start:.0f} s")
 
     @contextmanager
-    def running(self, history: Sequence[dict[str, float]]) -> Iterator[None]:
+    def running(self, history: Sequence[metrics.Row]) -> Iterator[None]:
         """Around the training loop of a run whose finished epochs are `history`."""
         if history:
             self._training_error = history[-1][metrics.error("training")]
@@ -196,7 +198,7 @@ class Report(Observer):
             self._say(f"       {text}")
         self._lines += 1
 
-    def summary(self, rows: Sequence[dict[str, float]]) -> None:
+    def summary(self, rows: Sequence[metrics.Row]) -> None:
         """The final table and the curves."""
         if rows:
             print("\n".join(table_lines(rows)), flush=True)
@@ -206,7 +208,7 @@ class Report(Observer):
             print("\n" + "\n".join(class_error_lines(rows[-1], self._class_names)))
             if measured := measured_lines(rows[-1]):
                 print("\nmeasured after the last epoch\n" + "\n".join(measured))
-            print("\n" + "\n".join(text_curves(rows)), flush=True)
+            print("\n" + "\n".join(text_curves(rows, len(self._class_names))), flush=True)
 
     def written(self, folder: Path) -> None:
         """Where everything lies."""
