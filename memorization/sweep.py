@@ -87,8 +87,8 @@ class Cell:
                 # The process of a machine that was lost may take a moment to end: tried again.
                 raise
             except UserError as error:
-                print(error)
-                return str(error)
+                print(printable(error, MOST_OF_A_LINE))
+                return printable(error, MOST_OF_A_LINE)
         return None
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from datasets.labelled_sets import LabelledSets
 from foundations import files
 from foundations.errors import UserError
-from foundations.reading import file_errors, pasteable, printable
+from foundations.reading import MOST_OF_A_PATH, file_errors, pasteable, printable
 from memorization.command_line import MOST_OF_A_LINE, ArgumentParser
 from memorization.report import page, table
 from memorization.report.runs import Group, distinct, find_runs, grouped, read_run
@@ -67,7 +67,7 @@ def report_runs(places: Sequence[Path], output: Path) -> list[str]:
         complaints.append(str(error))
         _tell(f"warning: {error}")
     written = _write(content, groups, output, with_figure=bool(figure)) + figure
-    print("\nwritten: " + ", ".join(map(printable, written)))
+    print("\nwritten: " + ", ".join(printable(path, MOST_OF_A_PATH) for path in written))
     return complaints
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from datasets.labelled_sets import LabelledSets
 from foundations import reading
 from foundations.errors import UserError
-from foundations.reading import printable
+from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
 from memorization.report import style
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
@@ -271,7 +271,7 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
             record["data"]["class_names"],
             partial(labelled_sets_of, folder, record, chosen.data_dir),
         )
-        print("\n".join(map(printable, drawn)), flush=True)
+        print("\n".join(printable(path, MOST_OF_A_PATH) for path in drawn), flush=True)
         if failures:
             raise failures[0]
         written += drawn

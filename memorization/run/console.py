@@ -81,7 +81,7 @@ def measured_lines(row: metrics.Row) -> list[str]:
     measured: dict[str, list[str]] = {}
     for name, value in metrics.measured(row).items():
         column = metrics.parse_name(name)
-        title = column.quantity.replace("_", " ") + (" by layer" if column.layer else "")
+        title = printable(column.quantity.replace("_", " ")) + (" by layer" if column.layer else "")
         measured.setdefault(title, []).append("-" if math.isnan(value) else f"{value:.1%}")
     width = max(map(len, measured), default=0)
     return [
