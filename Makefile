@@ -1,14 +1,17 @@
-# Theano 1.0.5 installs on Python 3.9 to 3.11 only. PYTHON=/path/to/python names one by hand.
+# The newest Python of 3.11 to 3.14 that is found; PYTHON=/path/to/python names one by hand.
 VENV := .venv
 BIN := $(VENV)/bin
 # Optional extras of pyproject.toml to install as well: make venv EXTRAS=cuda,sweep
 EXTRAS :=
 
+COMMA := ,
+# What the scripts need, with the extras; and with what development needs.
 STAMP := $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
+DEV_STAMP := $(VENV)/.installed-dev$(if $(EXTRAS),-$(EXTRAS))
 
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo results quick test full test-all lint format lock venv clean
+.PHONY: help demo results quick test full test-all lint format lock venv dev clean
 
 help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
@@ -16,8 +19,9 @@ help:
 	@echo "make quick    linters, type checker and the tests that are not slow: two minutes"
 	@echo "make test     linters, type checker and the tests that a change needs: eight minutes"
 	@echo "make full     linters, type checker and all tests, as CI runs them"
-	@echo "make test-all the same under every Python 3.9, 3.10 and 3.11 that is found"
-	@echo "make venv     the virtual environment alone (EXTRAS=cuda,sweep,tensorboard adds extras)"
+	@echo "make test-all make test under every Python of 3.11 to 3.14 that is found"
+	@echo "make venv     the environment of the scripts alone (EXTRAS=cuda,sweep,tensorboard adds extras)"
+	@echo "make dev      the environment of the tests and linters"
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make lock     choose the exact versions in requirements.lock anew"
 	@echo "make clean    remove the virtual environments"
@@ -30,40 +34,46 @@ demo: $(STAMP)
 results: $(STAMP)
 	$(BIN)/python tools/sample_results.py
 
-quick: $(STAMP) lint
+quick: $(DEV_STAMP) lint
 	$(PYTEST) -m "not slow and not exhaustive"
 
-test: $(STAMP) lint
+test: $(DEV_STAMP) lint
 	$(PYTEST) -m "not exhaustive"
 
-full: $(STAMP) lint
+full: $(DEV_STAMP) lint
 	$(PYTEST)
 
 test-all:
 	sh tools/test_all.sh $(EXTRAS)
 
-lint: $(STAMP)
+lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy foundations datasets training_loop theano_engine memorization *.py
 
-format: $(STAMP)
+format: $(DEV_STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 venv: $(STAMP)
 
-$(STAMP): pyproject.toml requirements.lock tools/make_venv.sh
+dev: $(DEV_STAMP)
+
+INSTALLS := pyproject.toml requirements.lock tools/make_venv.sh tools/install.sh
+
+$(STAMP): $(INSTALLS)
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) "$(EXTRAS)"
+	@touch $@
+
+$(DEV_STAMP): $(INSTALLS)
 	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) "dev$(if $(EXTRAS),$(COMMA)$(EXTRAS))"
 	@touch $@
 
-lock: $(STAMP)
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.9 --all-extras --no-annotate \
+lock: $(DEV_STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-annotate \
 	    --no-header --constraint tools/lock-constraints.txt --output-file requirements.lock \
 	    --upgrade pyproject.toml
 
 clean:
 	rm -rf $(VENV) .venv-3.*
-
-COMMA := ,

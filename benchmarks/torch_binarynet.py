@@ -7,6 +7,7 @@ sides can be seen to compute the same losses from the same start.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -86,10 +87,10 @@ class BinaryNet(nn.Module):
         )
         channels = (3, *widths[:6])
         self.convolutions = nn.ModuleList(
-            BinaryConv2d(a, b, 3, padding=1) for a, b in zip(channels, channels[1:])
+            BinaryConv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(channels)
         )
         units = (widths[5] * 16, *widths[6:], classes)
-        self.dense = nn.ModuleList(BinaryLinear(a, b) for a, b in zip(units, units[1:]))
+        self.dense = nn.ModuleList(BinaryLinear(a, b) for a, b in itertools.pairwise(units))
         # PyTorch's momentum is Lasagne's alpha.
         self.conv_norms = nn.ModuleList(nn.BatchNorm2d(n, EPSILON, 0.1) for n in channels[1:])
         self.dense_norms = nn.ModuleList(nn.BatchNorm1d(n, EPSILON, 0.1) for n in units[1:])

@@ -6,6 +6,8 @@ product), so that the images are the same bytes on every machine.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from datasets.pool import DataSet
@@ -86,7 +88,7 @@ def _distances() -> np.ndarray:
         field = np.full((rows, columns), np.inf)
         for stroke in line.partition(":")[2].split("|"):
             points = _points(stroke)
-            for start, end in zip(points[:-1], points[1:]):
+            for start, end in itertools.pairwise(points):
                 along = end - start
                 offset = grid - start
                 # The nearest point of the segment, as a share of its length.

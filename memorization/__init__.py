@@ -1,1 +1,5 @@
 """What the experiments' scripts stand on."""
+
+from foundations import packages
+
+packages.check()

@@ -202,7 +202,8 @@ def main() -> None:
     if not np.__version__.startswith("1.26."):
         sys.exit(f"the record is made with numpy 1.26, not {np.__version__}")
     record = dict(cases())
-    RECORD.write_text(json.dumps(record, indent=0) + "\n", encoding="utf-8")
+    lines = (f"{json.dumps(name)}: {json.dumps(outcomes)}" for name, outcomes in record.items())
+    RECORD.write_text("{" + ",\n".join(lines) + "}\n", encoding="utf-8")
     print(f"{sum(map(len, record.values()))} outcomes in {len(record)} groups")
 
 

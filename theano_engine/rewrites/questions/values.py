@@ -14,7 +14,6 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Optional
 
 import numpy as np
 import theano.scalar as scalar
@@ -34,7 +33,7 @@ from theano.tensor.subtensor import (
 
 from theano_engine.ops.rounding import Round3
 
-Values = Optional[frozenset]  # of floats; None where the set is not known
+Values = frozenset | None  # of floats; None where the set is not known
 
 # Ops that move, repeat or leave out elements of their first input.
 _MOVING = (
