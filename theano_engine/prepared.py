@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from theano_engine import processor
 from theano_engine.setup import compat, precompiled
+
+# Inside Theano an error of this kind would cost the kernels and no more than a warning.
+processor.cap()
 
 compat.prepare()
 

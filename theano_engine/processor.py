@@ -1,7 +1,9 @@
 """Which instruction sets the kernels may use: what the processor has, capped by the user.
 
-`ENGINE_INSTRUCTION_SET` is `portable`, `avx2` or `avx512`; kernels that need more than it names are
-left unused, and slower ones that give the same results take their place.
+This is the only judge. Its verdict is handed to every kernel when that is compiled (`KernelOp`),
+and asked for by every rewrite whose kernel has no slower form. `ENGINE_INSTRUCTION_SET` names the
+highest level that may be used; the slower kernels that take over compute the same up to the order
+of sums.
 """
 
 from __future__ import annotations
@@ -10,25 +12,47 @@ import os
 from functools import cache
 from pathlib import Path
 
+from foundations.errors import UserError
+
 VARIABLE = "ENGINE_INSTRUCTION_SET"
-_LEVELS = ("portable", "avx2", "avx512")
-_NEEDED = {
-    "portable": frozenset[str](),
-    "avx2": frozenset({"avx2", "fma"}),
-    "avx512": frozenset({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"}),
+
+# Each level includes those before it; the flags are those that it adds, as Linux names them. The
+# numbers of the levels are those of the enumeration in kernels/common/instruction_set.h.
+_ADDED = {
+    "portable": (),
+    "avx2": ("avx2", "fma"),
+    "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl"),
+    "avx512_popcount": ("avx512_vpopcntdq", "avx512_vbmi2"),
 }
+LEVELS = tuple(_ADDED)
 
 
-class InstructionSetError(ValueError):
+class InstructionSetError(UserError, ValueError):
     """The environment names an instruction set that does not exist."""
 
 
-def supports(level: str) -> bool:
-    """Whether kernels of `level` ("portable", "avx2" or "avx512") may run here."""
-    cap = os.environ.get(VARIABLE, _LEVELS[-1])
-    if cap not in _LEVELS:
-        raise InstructionSetError(f"{VARIABLE}={cap}: choose one of {', '.join(_LEVELS)}")
-    return _LEVELS.index(level) <= _LEVELS.index(cap) and _NEEDED[level] <= flags()
+def cap() -> str:
+    """The highest level that the user allows; raises InstructionSetError where it is none."""
+    named = os.environ.get(VARIABLE) or LEVELS[-1]
+    if named not in LEVELS:
+        raise InstructionSetError(f"{VARIABLE}={named}: choose one of {', '.join(LEVELS)}")
+    return named
+
+
+def level() -> str:
+    """The verdict: the highest level that the processor has and the user allows."""
+    allowed = LEVELS[: LEVELS.index(cap()) + 1]
+    had = "portable"
+    for name in allowed:
+        if not flags().issuperset(_ADDED[name]):
+            break
+        had = name
+    return had
+
+
+def supports(name: str) -> bool:
+    """Whether kernels of the level `name` may run here."""
+    return LEVELS.index(name) <= LEVELS.index(level())
 
 
 @cache

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from theano_engine import processor
 
-INSTRUCTION_SETS = [level for level in ("portable", "avx2", "avx512") if processor.supports(level)]
+INSTRUCTION_SETS = [name for name in processor.LEVELS if processor.supports(name)]
 
 
 @contextmanager
 def kernels_with(instruction_set: str, threads: int):
-    """The kernels capped to `instruction_set` and run with `threads` threads."""
+    """Kernels compiled here are capped to `instruction_set`; all run with `threads` threads."""
     openmp = ctypes.CDLL("libgomp.so.1")
     threads_before = openmp.omp_get_max_threads()
     cap_before = os.environ.get(processor.VARIABLE)

@@ -14,7 +14,17 @@ THREADING = {"one thread": ["-fopenmp-simd"], "two threads": ["-fopenmp"]}
 def run_sanitized(source: Path, folder: Path, *flags: str) -> str:
     """What the C++ program `source` prints, built in `folder`; AssertionError where it fails."""
     program = folder / "sanitized"
-    command = ["g++", "-std=c++11", "-O1", "-g1", "-ffp-contract=off", *SANITIZERS, *flags]
+    command = [
+        "g++",
+        "-DKERNEL_INSTRUCTION_SET=3",
+        "-DKERNEL_CONTRACTS=1",
+        "-std=c++11",
+        "-O1",
+        "-g1",
+        "-ffp-contract=off",
+        *SANITIZERS,
+        *flags,
+    ]
     kernels = PROJECT / "theano_engine" / "kernels"
     subprocess.run([*command, f"-I{kernels}", str(source), "-o", str(program)], check=True)
     finished = subprocess.run([str(program)], capture_output=True, text=True, timeout=300)

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "binary_dot.h"
-#include "binary_signs.h"
+#include "product/dot.h"
+#include "product/signs.h"
 
 using namespace binary;
 
@@ -49,7 +49,7 @@ static Floats plain_convolution(const Geometry& g, const Floats& images, const F
     return out;
 }
 
-static bool same(const char* what, Path path, const Floats& found, const Floats& expected) {
+static bool same(const char* what, InstructionSet path, const Floats& found, const Floats& expected) {
     for (size_t i = 0; i < expected.size(); ++i)
         if (found[i] != expected[i]) {
             printf("%s, path %d: element %zu is %g, not %g\n", what, (int)path, i, found[i],
@@ -59,7 +59,7 @@ static bool same(const char* what, Path path, const Floats& found, const Floats&
     return true;
 }
 
-static bool check_convolution(Path path, Coding coding, const Geometry& g) {
+static bool check_convolution(InstructionSet path, Coding coding, const Geometry& g) {
     const Floats images = two_valued(g.images * g.channels * g.pixels(), coding == UNIT ? 0 : -1, 1);
     const Floats filters = two_valued(g.filters * g.channels * g.taps(), -1, 1);
     const Floats expected = plain_convolution(g, images, filters);
@@ -95,7 +95,7 @@ static bool check_convolution(Path path, Coding coding, const Geometry& g) {
     return same("convolution of packed signs", path, found_after, after);
 }
 
-static bool check_dot(Path path, Coding coding, size_t rows, size_t depth, size_t units) {
+static bool check_dot(InstructionSet path, Coding coding, size_t rows, size_t depth, size_t units) {
     const Floats x = two_valued(rows * depth, coding == UNIT ? 0 : -1, 1);
     const Floats w = two_valued(depth * units, -1, 1);
     Floats expected(rows * units), found(rows * units, -99);
@@ -107,6 +107,15 @@ static bool check_dot(Path path, Coding coding, size_t rows, size_t depth, size_
     return same("dot", path, found, expected);
 }
 
+static InstructionSet highest() {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return PORTABLE;
+    const bool counts =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2");
+    return counts ? AVX512_POPCOUNT : AVX2;
+}
+
 int main() {
     const Geometry geometries[] = {
         {2, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, true},    {1, 33, 7, 5, 6, 3, 3, 1, 1, 1, 1, true},
@@ -114,19 +123,19 @@ int main() {
         {1, 70, 3, 17, 7, 3, 1, 0, 2, 1, 1, false}, {1, 5, 6, 6, 33, 5, 5, 4, 4, 3, 2, true},
         {2, 32, 1, 40, 4, 1, 3, 0, 0, 5, 7, true},  {0, 3, 4, 4, 2, 3, 3, 1, 1, 1, 1, true},
     };
-    for (int path = PORTABLE; path <= best_path(); ++path)
+    for (int path = PORTABLE; path <= highest(); ++path)
         for (int coding = SIGN; coding <= REAL; ++coding) {
             for (const Geometry& geometry : geometries)
-                if (!check_convolution((Path)path, (Coding)coding, geometry)) return 1;
+                if (!check_convolution((InstructionSet)path, (Coding)coding, geometry)) return 1;
             if (coding == REAL) continue;
             const size_t sizes[][3] = {{1, 1, 1}, {5, 33, 10}, {37, 100, 65}, {4, 64, 130}};
             for (const size_t* s : sizes)
-                if (!check_dot((Path)path, (Coding)coding, s[0], s[1], s[2])) return 1;
+                if (!check_dot((InstructionSet)path, (Coding)coding, s[0], s[1], s[2])) return 1;
         }
     const Floats x = two_valued(3 * 5 * 2049, -1, 1);
     Floats out(x.size());
     choose_signs(2, 3, 5, 2049, x.data(), Signs{NULL, 0, true}, Outcomes{-1, 1, NAN}, out.data());
     if (!same("signs", PORTABLE, out, x)) return 1;
-    printf("paths up to %d agree\n", (int)best_path());
+    printf("paths up to %d agree\n", (int)highest());
     return 0;
 }

@@ -9,8 +9,8 @@
 
 #include "adam_step.h"
 #include "batch_norm.h"
-#include "gradient_conv_filter.h"
-#include "gradient_conv_input.h"
+#include "sign_sums/filter_gradient.h"
+#include "sign_sums/input_gradient.h"
 #include "pool.h"
 
 typedef std::vector<float> Floats;

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "common/instruction_set.h"
+
 namespace batch_norm {
 
 /* What follows normalisation: nothing, 2 * round(clip((y + 1) / 2, 0, 1)) - 1, or without the
@@ -39,10 +41,9 @@ struct Shape {
     }
 };
 
-/* a * b + c as Theano's graph has it, where the compiler may contract: in one instruction if there
- * is one. */
+/* a * b + c as Theano's graph has it, where the compiler contracts if there is an instruction. */
 static inline float multiply_add(float a, float b, float c) {
-#ifdef __FMA__
+#if KERNEL_CONTRACTS
     return __builtin_fmaf(a, b, c);
 #else
     return a * b + c;

@@ -41,7 +41,7 @@ class BinaryConv2d(KernelOp):
         *("pad_rows", "pad_columns", "stride_rows", "stride_columns"),
         *("filter_flip", "unit_images", "real_images", "scale"),
     )
-    kernel = "binary_conv.h"
+    kernel = "product/convolution.h"
     params_type = ParamsType(
         pad_rows=int64_t,
         pad_columns=int64_t,
@@ -188,7 +188,7 @@ C_CODE = """
     const binary::Images source = {images.data(), NULL};
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
-    status = binary::convolve(binary::best_path(), kernel_threads(), geometry, coding, source,
+    status = binary::convolve(instruction_set(), kernel_threads(), geometry, coding, source,
                               filters.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }

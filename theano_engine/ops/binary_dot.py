@@ -24,7 +24,7 @@ class BinaryDot(KernelOp):
     """
 
     __props__ = ("unit_x", "scale")
-    kernel = "binary_dot.h"
+    kernel = "product/dot.h"
     params_type = ParamsType(unit_x=bool_t, scale=float32_t)
 
     def __init__(self, unit_x=False, scale=1.0):
@@ -65,7 +65,7 @@ C_CODE = """
     if (!fresh_output(&%(out)s, 2, shape)) { %(fail)s }
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
-    status = binary::multiply(binary::best_path(), kernel_threads(), shape[0], depth, shape[1],
+    status = binary::multiply(instruction_set(), kernel_threads(), shape[0], depth, shape[1],
                               %(params)s->unit_x ? binary::UNIT : binary::SIGN, x.data(),
                               w.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS

@@ -64,7 +64,7 @@ class _StepsOp(KernelOp):
     every axis but the second.
     """
 
-    kernel = "binary_signs.h"
+    kernel = "product/signs.h"
 
     def c_support_code(self):
         return super().c_support_code() + _SUPPORT_CODE
@@ -294,7 +294,7 @@ class BinaryConvSigns(_StepsOp):
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
     status = binary::convolve_signs(
-        binary::best_path(), kernel_threads(), geometry, coding, source, filters.data(),
+        instruction_set(), kernel_threads(), geometry, coding, source, filters.data(),
         {params}->scale, pooling, signs, target);
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) {{ PyErr_NoMemory(); {fail} }}

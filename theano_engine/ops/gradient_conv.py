@@ -1,7 +1,6 @@
 """The gradients of 2-D convolutions one of whose operands has two values, by table lookups.
 
-Their other operand, the gradient of the convolution's output, is any float. The kernels need
-AVX-512 (`theano_engine.processor.supports("avx512")`).
+Their other operand, the gradient of the convolution's output, is any float.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ import theano.tensor as T
 from theano.gof import Apply, ParamsType
 
 from theano_engine.ops.kernel_op import KernelOp
+
+# The lowest instruction set that the kernels have a form for.
+LEVEL = "avx512"
 
 # Paddings that follow from the filter's size carry negative marks down to the C code.
 _PAD_MODES = {"valid": ((0, 0),) * 2, "half": ((-1, -1),) * 2, "full": ((-2, -2),) * 2}
@@ -147,7 +149,7 @@ class BinaryConvInputGradient(_BinaryConvGradient):
     of the sums. Raises ValueError where the shapes do not fit.
     """
 
-    kernel = "gradient_conv_input.h"
+    kernel = "sign_sums/input_gradient.h"
     _matching = "g.filters"
 
     def _broadcastable(self, filters, top):
@@ -175,7 +177,7 @@ class BinaryConvFilterGradient(_BinaryConvGradient):
     Raises ValueError where the shapes do not fit.
     """
 
-    kernel = "gradient_conv_filter.h"
+    kernel = "sign_sums/filter_gradient.h"
     _matching = "g.batch"
 
     def _broadcastable(self, images, top):

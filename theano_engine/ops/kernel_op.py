@@ -7,7 +7,7 @@ import hashlib
 import theano
 from theano.gof import Op
 
-from theano_engine import kernels
+from theano_engine import kernels, processor
 
 _ARRAYS = """
 /* Theano hands an Op the array of its previous call, to be reused where it fits. */
@@ -41,7 +41,8 @@ class KernelOp(Op):
     A subclass names its header in `kernel` and gives `__props__`, `make_node` and `c_code`. The
     kernel is called without Python's lock, between `Py_BEGIN_ALLOW_THREADS` and
     `Py_END_ALLOW_THREADS`, with `kernel_threads()` threads: that follows OMP_NUM_THREADS and
-    Theano's flag `openmp`.
+    Theano's flag `openmp`. `KERNEL_INSTRUCTION_SET` is the verdict of `processor` at the time of
+    compiling, and the header is compiled without what lies above it.
     """
 
     kernel: str
@@ -53,10 +54,12 @@ class KernelOp(Op):
         )
 
     def c_support_code(self):
+        verdict = processor.LEVELS.index(processor.level())
+        contracts = "fma" in processor.flags()
         threads = "omp_get_max_threads()" if theano.config.openmp else "1"
         return (
-            f"{kernels.source(self.kernel)}\n"
-            "#ifndef KERNEL_THREADS\n#define KERNEL_THREADS\n"
+            kernels.capped_source(self.kernel, verdict, contracts)
+            + "#ifndef KERNEL_THREADS\n#define KERNEL_THREADS\n"
             f"static inline int kernel_threads() {{ return {threads}; }}\n"
             f"{_ARRAYS}"
             "#endif\n"

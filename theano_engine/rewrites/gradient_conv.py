@@ -1,8 +1,8 @@
 """Gradients of binary convolutions by table lookup (`theano_engine.ops.gradient_conv`).
 
 `binary_conv_input_gradient` serves the gradient of the images where the filters have two values,
-`binary_conv_filter_gradient` that of the filters where the images have two values. Both need
-AVX-512; elsewhere the matrix products stay.
+`binary_conv_filter_gradient` that of the filters where the images have two values. Where the
+processor has less than `LEVEL`, the matrix products stay.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import theano
 from theano.tensor.nnet.abstract_conv import AbstractConv2d_gradInputs, AbstractConv2d_gradWeights
 
 from theano_engine import processor
-from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
+from theano_engine.ops.gradient_conv import LEVEL, BinaryConvFilterGradient, BinaryConvInputGradient
 from theano_engine.rewrites.questions.convolution import is_ungrouped
 from theano_engine.rewrites.questions.values import two_values
 from theano_engine.rewrites.replacing import replaces
@@ -30,7 +30,7 @@ def binary_conv_filter_gradient(node):
 
 
 def _gradient(node, replacement):
-    if not is_ungrouped(node.op) or not theano.config.cxx or not processor.supports("avx512"):
+    if not is_ungrouped(node.op) or not theano.config.cxx or not processor.supports(LEVEL):
         return None
     operand, top, shape = node.inputs
     if operand.dtype != "float32" or top.dtype != "float32":

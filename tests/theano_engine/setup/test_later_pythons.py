@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 from support.project import PROJECT
-from theano_engine.rewrites.binary_values import value_set
 
 from theano_engine import T, theano
+from theano_engine.rewrites.questions.values import value_set
 from theano_engine.setup.errors import SetupError
 from theano_engine.setup.theano_text import change
 

@@ -3,11 +3,11 @@
 // Each image is packed, its rows are laid out once per horizontal shift and stride phase (so that
 // each tap of each output pixel is one fixed offset away from the pixel's number), and multiplied
 // with all filters. Zero padding counts nothing: such taps are masked or looked up as 0.
-#ifndef BINARY_CONV_H
-#define BINARY_CONV_H
+#ifndef PRODUCT_CONVOLUTION_H
+#define PRODUCT_CONVOLUTION_H
 
-#include "binary_layout.h"
-#include "real_product.h"
+#include "product/layout.h"
+#include "product/real_product.h"
 
 namespace binary {
 
@@ -18,23 +18,23 @@ struct PackedFilters {
     Buffer<uint8_t> nibbles;  // for the AVX2 path alone
     Buffer<bool> nan;
 
-    PackedFilters(Path path, size_t filters, size_t channels, size_t taps)
+    PackedFilters(InstructionSet path, size_t filters, size_t channels, size_t taps)
         : words(words_of(channels)),
           stride(words * taps),
           bits(filters * stride),
-          nibbles(path == AVX2 ? 8 * filters * stride : 0),
+          nibbles(reads_nibbles(path) ? 8 * filters * stride : 0),
           nan(filters) {}
 
     bool allocated() const { return bits.data && nibbles.data && nan.data; }
 
     // Filter number `filter`: `channels` planes of `taps` floats.
-    void pack(Path path, size_t filter, const float* values, size_t channels, size_t taps,
+    void pack(InstructionSet path, size_t filter, const float* values, size_t channels, size_t taps,
               Coding coding) {
         uint32_t* packed = bits.data + filter * stride;
         nan.data[filter] = taps == 1 ? pack_row(path, values, channels, coding, packed)
                                      : pack_planes(path, values, channels, (ptrdiff_t)taps, taps,
                                                    coding, packed, taps);
-        if (path == AVX2) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
+        if (reads_nibbles(path)) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
     }
 
     // Filter 0 of the product becomes number `first` of these.
@@ -56,7 +56,7 @@ struct Images {
 struct ImageColumns {
     const Geometry& geometry;
     const Layout& layout;
-    Path path;
+    InstructionSet path;
     size_t words, word_pitch;
     bool nan;  // there are NaNs, in `nan_plane`
     Buffer<uint32_t> packed;
@@ -70,27 +70,27 @@ struct ImageColumns {
     size_t real_pitch;
     Buffer<float> reals;  // for real images, in place of all that holds bits
 
-    ImageColumns(const Geometry& g, const Layout& l, Path p, Coding coding)
+    ImageColumns(const Geometry& g, const Layout& l, InstructionSet p, Coding coding)
         : geometry(g),
           layout(l),
           path(p),
           words(coding == REAL ? 0 : words_of(g.channels)),
-          word_pitch(plane_pitch(l.plane, p == AVX2 ? 1 : 4)),
+          word_pitch(plane_pitch(l.plane, reads_nibbles(p) ? 1 : 4)),
           nan(false),
           packed(words * g.pixels()),
           nan_plane(g.pixels()),
-          packed_nibbles(p == AVX2 ? 8 * words * g.pixels() : 0),
-          columns(p == AVX2 ? 0 : words * word_pitch),
-          nibbles(p == AVX2 ? 8 * words * word_pitch : 0),
+          packed_nibbles(reads_nibbles(p) ? 8 * words * g.pixels() : 0),
+          columns(reads_nibbles(p) ? 0 : words * word_pitch),
+          nibbles(reads_nibbles(p) ? 8 * words * word_pitch : 0),
           ones(coding == UNIT ? g.pixels() : 0),
           ones_columns(coding == UNIT ? l.plane + TILE : 0),
           ones_inside(coding == UNIT ? TILE * tiles_of(g.out_pixels()) : 0),
           real_pitch(plane_pitch(l.plane, 4)),
           reals(coding == REAL ? g.channels * real_pitch : 0) {
         // The room behind a plane is read with its last tile; its lanes are never stored.
-        if (columns.data && p != AVX2)
+        if (columns.data && !reads_nibbles(p))
             memset(columns.data, 0, words * word_pitch * sizeof *columns.data);
-        if (nibbles.data && p == AVX2) memset(nibbles.data, 0, 8 * words * word_pitch);
+        if (nibbles.data && reads_nibbles(p)) memset(nibbles.data, 0, 8 * words * word_pitch);
         if (ones_columns.data && coding == UNIT)
             memset(ones_columns.data, 0, (l.plane + TILE) * sizeof *ones_columns.data);
         if (reals.data && coding == REAL)
@@ -129,8 +129,8 @@ struct ImageColumns {
     void lay_out(const uint32_t* image, Coding coding) {
         const size_t pixels = geometry.pixels();
         if (coding == UNIT) count_ones(image);
-#if BINARY_X86
-        if (path == AVX2) {
+#if HAS_AVX2
+        if (reads_nibbles(path)) {
             split_nibbles(image, words, pixels, pixels, packed_nibbles.data, pixels);
             for (size_t plane = 0; plane < 8 * words; ++plane)
                 layout.lay_out(packed_nibbles.data + plane * pixels, (uint8_t)0x80,
@@ -180,7 +180,7 @@ inline void fill_nan(float* out, size_t count, ptrdiff_t stride) {
 // What all threads share: the geometry's tables and the packed filters.
 struct Convolution {
     const Geometry& geometry;
-    const Path path;
+    const InstructionSet path;
     const Coding coding;
     const float scale;
     const Layout layout;
@@ -188,7 +188,7 @@ struct Convolution {
     const float* filters;    // as they came, for real images
     Buffer<int32_t> inside;  // channels times taps inside the image, per output pixel
 
-    Convolution(Path p, const Geometry& g, Coding c, const float* f, float s)
+    Convolution(InstructionSet p, const Geometry& g, Coding c, const float* f, float s)
         : geometry(g),
           path(p),
           coding(c),
@@ -285,7 +285,7 @@ struct Shares {
 // out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
 // `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
 // Real images are convolved with the filters as they are.
-inline Status convolve(Path path, int threads, const Geometry& g, Coding coding,
+inline Status convolve(InstructionSet path, int threads, const Geometry& g, Coding coding,
                        const Images& images, const float* filters, float scale, float* out) {
     if (!g.images || !g.filters || !g.out_pixels()) return DONE;
     Convolution convolution(path, g, coding, filters, scale);

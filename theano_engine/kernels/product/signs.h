@@ -2,10 +2,10 @@
 //
 // Every step is a float32 operation of its own, rounded as such, in the order in which the graph has
 // them: the comparison sees the same number as the graph's own code.
-#ifndef BINARY_SIGNS_H
-#define BINARY_SIGNS_H
+#ifndef PRODUCT_SIGNS_H
+#define PRODUCT_SIGNS_H
 
-#include "binary_conv.h"
+#include "product/convolution.h"
 
 namespace binary {
 
@@ -167,7 +167,7 @@ struct Pooling {
 
 // convolve, pool, signs: one pass over each image, 32 filters at a time, none of it in memory but
 // the outcome.
-inline Status convolve_signs(Path path, int threads, const Geometry& g, Coding coding,
+inline Status convolve_signs(InstructionSet path, int threads, const Geometry& g, Coding coding,
                              const Images& images, const float* filters, float scale,
                              const Pooling& pooling, const Signs& signs, const SignsOut& out) {
     if (!g.images || !g.filters || !pooling.pixels(g)) return DONE;

@@ -1,5 +1,5 @@
-/* Sums of four floats under all sixteen sign patterns, looked up by nibble: the arithmetic that the
- * two gradients of a binary convolution share ("four Russians" multiplication).
+/* Sums of four floats under all sixteen sign patterns, looked up by nibble, on AVX-512: the arithmetic
+ * that the two gradients of a binary convolution share ("four Russians" multiplication).
  *
  * A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
  * multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` fill
@@ -7,14 +7,14 @@
  * lookup and one addition for 4 x 16 multiply-adds. Each 32-bit lane holds eight nibbles, shifted
  * out from the low end.
  */
-#ifndef GRADIENT_SIGN_SUMS_H
-#define GRADIENT_SIGN_SUMS_H
+#ifndef SIGN_SUMS_SUMS_AVX512_H
+#define SIGN_SUMS_SUMS_AVX512_H
 
-#include <immintrin.h>
+#include "common/intrinsics.h"
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIGN_SUMS_TARGET __attribute__((target("avx512f")))
+#define TARGET_SIGN_SUMS __attribute__((target("avx512f")))
 
 namespace sign_sums {
 
@@ -27,7 +27,7 @@ struct Patterns {
     __m512 weight[GROUP];
 };
 
-SIGN_SUMS_TARGET static inline Patterns make_patterns(float low, float high) {
+TARGET_SIGN_SUMS static inline Patterns make_patterns(float low, float high) {
     Patterns patterns;
     for (int b = 0; b < GROUP; b++) {
         __mmask16 set = 0;
@@ -37,7 +37,7 @@ SIGN_SUMS_TARGET static inline Patterns make_patterns(float low, float high) {
     return patterns;
 }
 
-SIGN_SUMS_TARGET static inline void store_table(const Patterns &patterns, float a0, float a1,
+TARGET_SIGN_SUMS static inline void store_table(const Patterns &patterns, float a0, float a1,
                                                 float a2, float a3, float *table) {
     __m512 sum = _mm512_mul_ps(_mm512_set1_ps(a0), patterns.weight[0]);
     sum = _mm512_fmadd_ps(_mm512_set1_ps(a1), patterns.weight[1], sum);
@@ -52,7 +52,7 @@ struct Sums {
     __m512 value[VECTORS][TILE];
     __m512 one;
 
-    SIGN_SUMS_TARGET inline void clear() {
+    TARGET_SIGN_SUMS inline void clear() {
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
 #pragma GCC unroll 4
@@ -62,9 +62,17 @@ struct Sums {
         asm volatile("" : "+v"(one));
     }
 
+    /* The sums of owner t in the lanes of vector v, to 64-byte aligned memory. */
+    TARGET_SIGN_SUMS inline void store(int v, int t, float *target) const {
+        _mm512_store_ps(target, value[v][t]);
+    }
+    TARGET_SIGN_SUMS inline void add_to(int v, int t, float *target) const {
+        _mm512_store_ps(target, _mm512_add_ps(_mm512_load_ps(target), value[v][t]));
+    }
+
     /* Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 16 words, `table`: the
      * first group's table of owner 0; other owners and groups lie at the given distances. */
-    SIGN_SUMS_TARGET inline void add(const uint32_t *nibbles, const float *table,
+    TARGET_SIGN_SUMS inline void add(const uint32_t *nibbles, const float *table,
                                      ptrdiff_t owner_distance, ptrdiff_t group_distance,
                                      int groups) {
         __m512i index[VECTORS];
@@ -93,6 +101,20 @@ struct Sums {
         }
     }
 };
+
+/* Sets `bit` in target[x] where source[x] exceeds `middle`. */
+TARGET_SIGN_SUMS static inline void set_bits(const float *source, ptrdiff_t count, float middle,
+                                             uint32_t bit, uint32_t *target) {
+    const __m512 threshold = _mm512_set1_ps(middle);
+    const __m512i mark = _mm512_set1_epi32((int)bit);
+    for (ptrdiff_t x = 0; x < count; x += LANES) {
+        __mmask16 inside = count - x >= LANES ? 0xffff : (__mmask16)((1u << (count - x)) - 1);
+        __mmask16 set = _mm512_mask_cmp_ps_mask(
+            inside, _mm512_maskz_loadu_ps(inside, source + x), threshold, _CMP_GT_OQ);
+        __m512i word = _mm512_maskz_loadu_epi32(inside, target + x);
+        _mm512_mask_storeu_epi32(target + x, inside, _mm512_mask_or_epi32(word, set, word, mark));
+    }
+}
 
 }  // namespace sign_sums
 

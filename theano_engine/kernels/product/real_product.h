@@ -3,10 +3,10 @@
 //
 // Every sum is taken in the order channels, image rows, image columns, as a matrix product over laid
 // out images does, each product and each sum rounded to float32 by itself.
-#ifndef REAL_PRODUCT_H
-#define REAL_PRODUCT_H
+#ifndef PRODUCT_REAL_PRODUCT_H
+#define PRODUCT_REAL_PRODUCT_H
 
-#include "binary_product.h"
+#include "product/multiply.h"
 
 namespace binary {
 

@@ -2,23 +2,23 @@
 //
 // It is the convolution's product in another dress: rows of x are the filters, rows of w are planes
 // of pixels.
-#ifndef BINARY_DOT_H
-#define BINARY_DOT_H
+#ifndef PRODUCT_DOT_H
+#define PRODUCT_DOT_H
 
-#include "binary_conv.h"
+#include "product/convolution.h"
 
 namespace binary {
 
 // out (rows, units) = scale * x . w of the codes: x (rows, depth) of `coding` (-a/+a or 0/1; a's
 // size is part of `scale`), w (depth, units) of -h/+h. All arrays are C-contiguous.
-inline Status multiply(Path path, int threads, size_t rows, size_t depth, size_t units,
+inline Status multiply(InstructionSet path, int threads, size_t rows, size_t depth, size_t units,
                        Coding coding, const float* x, const float* w, float scale, float* out) {
     if (!rows || !units) return DONE;
     PackedFilters packed(path, rows, depth, 1);
     const size_t words = packed.words;
-    const size_t pitch = plane_pitch(units, path == AVX2 ? 1 : 4);
+    const size_t pitch = plane_pitch(units, reads_nibbles(path) ? 1 : 4);
     Buffer<uint32_t> columns(words * pitch);
-    Buffer<uint8_t> nibbles(path == AVX2 ? 8 * words * pitch : 0);
+    Buffer<uint8_t> nibbles(reads_nibbles(path) ? 8 * words * pitch : 0);
     Buffer<int32_t> base(rows);
     if (!packed.allocated() || !columns.data || !nibbles.data || !base.data) return NO_MEMORY;
     const ptrdiff_t tap_offset = 0;
@@ -58,8 +58,8 @@ inline Status multiply(Path path, int threads, size_t rows, size_t depth, size_t
                   nan;
             // The room behind a plane is read with its last tile; its lanes are never stored.
             memset(plane + units, 0, (pitch - units) * sizeof *plane);
-#if BINARY_X86
-            if (path == AVX2)
+#if HAS_AVX2
+            if (reads_nibbles(path))
                 split_nibbles(plane, 1, pitch, pitch, nibbles.data + 8 * (size_t)word * pitch,
                               pitch);
 #endif

@@ -1,8 +1,8 @@
 // A convolution's geometry, and where the shifted rows of a plane lie that its taps are read from.
-#ifndef BINARY_LAYOUT_H
-#define BINARY_LAYOUT_H
+#ifndef PRODUCT_LAYOUT_H
+#define PRODUCT_LAYOUT_H
 
-#include "binary_product.h"
+#include "product/multiply.h"
 
 namespace binary {
 

@@ -2,10 +2,10 @@
  *
  * The lanes of a register are sixteen input channels; a table sums four images at one output pixel.
  */
-#ifndef GRADIENT_CONV_FILTER_H
-#define GRADIENT_CONV_FILTER_H
+#ifndef SIGN_SUMS_FILTER_GRADIENT_H
+#define SIGN_SUMS_FILTER_GRADIENT_H
 
-#include "gradient_conv_geometry.h"
+#include "sign_sums/geometry.h"
 
 namespace gradient_conv {
 
@@ -35,7 +35,7 @@ struct FilterGradientPlan {
 };
 
 /* nibbles[pixel][word][channel]: bit b of word w is set where image 32 w + b exceeds `middle`. */
-SIGN_SUMS_TARGET static void pack_images(const FilterGradientPlan &plan, const Array4 &images,
+TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan &plan, const Array4 &images,
                                          float middle, ptrdiff_t word, ptrdiff_t vector,
                                          uint32_t *planes, uint32_t *nibbles) {
     const Geometry &g = plan.g;
@@ -68,7 +68,7 @@ SIGN_SUMS_TARGET static void pack_images(const FilterGradientPlan &plan, const A
 }
 
 /* tables[row][column][group][filter] of rows [first, last) and of one block of images. */
-SIGN_SUMS_TARGET static void fill_tables(const FilterGradientPlan &plan, const Patterns &patterns,
+TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan &plan, const Patterns &patterns,
                                          const Array4 &top, ptrdiff_t filter, ptrdiff_t first_group,
                                          ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last,
                                          float *tables) {
@@ -97,7 +97,7 @@ SIGN_SUMS_TARGET static void fill_tables(const FilterGradientPlan &plan, const P
 
 /* Adds to the sums of TILE filters, one tap and VECTORS x 16 channels. */
 template <int VECTORS>
-SIGN_SUMS_TARGET __attribute__((noinline)) static void filter_tile(const FilterGradientPlan &plan, const uint32_t *nibbles,
+TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(const FilterGradientPlan &plan, const uint32_t *nibbles,
                                          const float *tables, ptrdiff_t first_word,
                                          ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last,
                                          ptrdiff_t i, ptrdiff_t j, ptrdiff_t vector,
@@ -128,12 +128,12 @@ SIGN_SUMS_TARGET __attribute__((noinline)) static void filter_tile(const FilterG
 #pragma GCC unroll 4
         for (int t = 0; t < TILE; t++) {
             float *total = totals + (t * plan.vectors + vector + v) * LANES;
-            _mm512_store_ps(total, _mm512_add_ps(_mm512_load_ps(total), sums.value[v][t]));
+            sums.add_to(v, t, total);
         }
 }
 
 /* The gradient of TILE filters from `filter` on. */
-SIGN_SUMS_TARGET static void filter_block(const FilterGradientPlan &plan, const uint32_t *nibbles,
+TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan &plan, const uint32_t *nibbles,
                                           const Array4 &top, float low, float high,
                                           ptrdiff_t filter, float *tables, float *totals,
                                           float *gradient) {

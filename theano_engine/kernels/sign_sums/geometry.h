@@ -7,13 +7,13 @@
  *
  * Every sum is taken in an order that depends on shapes alone, not on the number of threads.
  */
-#ifndef GRADIENT_CONV_GEOMETRY_H
-#define GRADIENT_CONV_GEOMETRY_H
+#ifndef SIGN_SUMS_GEOMETRY_H
+#define SIGN_SUMS_GEOMETRY_H
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "gradient_sign_sums.h"
+#include "sign_sums/sums.h"
 
 namespace gradient_conv {
 
@@ -61,20 +61,6 @@ class Scratch {
     Scratch(const Scratch &);
     Scratch &operator=(const Scratch &);
 };
-
-/* Sets `bit` in target[x] where source[x] exceeds `middle`. */
-SIGN_SUMS_TARGET static inline void set_bits(const float *source, ptrdiff_t count, float middle,
-                                             uint32_t bit, uint32_t *target) {
-    const __m512 threshold = _mm512_set1_ps(middle);
-    const __m512i mark = _mm512_set1_epi32((int)bit);
-    for (ptrdiff_t x = 0; x < count; x += LANES) {
-        __mmask16 inside = count - x >= LANES ? 0xffff : (__mmask16)((1u << (count - x)) - 1);
-        __mmask16 set = _mm512_mask_cmp_ps_mask(
-            inside, _mm512_maskz_loadu_ps(inside, source + x), threshold, _CMP_GT_OQ);
-        __m512i word = _mm512_maskz_loadu_epi32(inside, target + x);
-        _mm512_mask_storeu_epi32(target + x, inside, _mm512_mask_or_epi32(word, set, word, mark));
-    }
-}
 
 }  // namespace gradient_conv
 

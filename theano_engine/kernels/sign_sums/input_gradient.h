@@ -2,10 +2,10 @@
  *
  * The lanes of a register are sixteen input channels; a table sums four filters at one output pixel.
  */
-#ifndef GRADIENT_CONV_INPUT_H
-#define GRADIENT_CONV_INPUT_H
+#ifndef SIGN_SUMS_INPUT_GRADIENT_H
+#define SIGN_SUMS_INPUT_GRADIENT_H
 
-#include "gradient_conv_geometry.h"
+#include "sign_sums/geometry.h"
 
 namespace gradient_conv {
 
@@ -44,7 +44,7 @@ struct InputGradientPlan {
 };
 
 /* nibbles[tap][word][channel]: bit b of word w is set where filter 32 w + b exceeds `middle`. */
-SIGN_SUMS_TARGET static void pack_filters(const InputGradientPlan &plan, const Array4 &filters,
+TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan &plan, const Array4 &filters,
                                           float middle, ptrdiff_t word, uint32_t *bits,
                                           uint32_t *nibbles) {
     const Geometry &g = plan.g;
@@ -72,7 +72,7 @@ SIGN_SUMS_TARGET static void pack_filters(const InputGradientPlan &plan, const A
     }
 }
 
-SIGN_SUMS_TARGET static void fill_table_row(const InputGradientPlan &plan, const Patterns &patterns,
+TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan &plan, const Patterns &patterns,
                                             const Array4 &top, ptrdiff_t image, ptrdiff_t out_row,
                                             float *tables) {
     const Geometry &g = plan.g;
@@ -98,7 +98,7 @@ SIGN_SUMS_TARGET static void fill_table_row(const InputGradientPlan &plan, const
  *
  * TILE neighbouring pixels (of one residue) of one input row, VECTORS x 16 channels. */
 template <int VECTORS>
-SIGN_SUMS_TARGET __attribute__((noinline)) static void input_tile(const InputGradientPlan &plan, const uint32_t *nibbles,
+TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(const InputGradientPlan &plan, const uint32_t *nibbles,
                                         const float *tables, ptrdiff_t row, ptrdiff_t residue,
                                         ptrdiff_t step, ptrdiff_t vector, float *target) {
     const Geometry &g = plan.g;
@@ -124,9 +124,8 @@ SIGN_SUMS_TARGET __attribute__((noinline)) static void input_tile(const InputGra
     for (int v = 0; v < VECTORS; v++)
 #pragma GCC unroll 4
         for (int t = 0; t < TILE; t++)
-            _mm512_store_ps(target + t * g.column_stride * plan.vectors * LANES +
-                                (vector + v) * LANES,
-                            sums.value[v][t]);
+            sums.store(v, t,
+                       target + t * g.column_stride * plan.vectors * LANES + (vector + v) * LANES);
 }
 
 static void input_row(const InputGradientPlan &plan, const uint32_t *nibbles, const float *tables,
@@ -147,7 +146,7 @@ static void input_row(const InputGradientPlan &plan, const uint32_t *nibbles, co
 }
 
 /* Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous. */
-SIGN_SUMS_TARGET static void input_rows(const InputGradientPlan &plan, const uint32_t *nibbles,
+TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan &plan, const uint32_t *nibbles,
                                         const Array4 &top, float low, float high, ptrdiff_t image,
                                         ptrdiff_t first, ptrdiff_t last, float *tables,
                                         float *buffer, float *target) {

@@ -1,0 +1,29 @@
+// Which instruction set a kernel may use: the verdict of theano_engine/processor.py, handed over as
+// KERNEL_INSTRUCTION_SET when the kernel is compiled. What needs more is not compiled.
+#ifndef COMMON_INSTRUCTION_SET_H
+#define COMMON_INSTRUCTION_SET_H
+
+enum InstructionSet { PORTABLE = 0, AVX2 = 1, AVX512 = 2, AVX512_POPCOUNT = 3 };
+
+#ifndef KERNEL_INSTRUCTION_SET
+#error "KERNEL_INSTRUCTION_SET is not defined: see theano_engine/kernels/__init__.py"
+#endif
+
+#if defined(__x86_64__)
+#define HAS_AVX2 (KERNEL_INSTRUCTION_SET >= 1)
+#define HAS_AVX512 (KERNEL_INSTRUCTION_SET >= 2)
+#define HAS_AVX512_POPCOUNT (KERNEL_INSTRUCTION_SET >= 3)
+#else
+#define HAS_AVX2 0
+#define HAS_AVX512 0
+#define HAS_AVX512_POPCOUNT 0
+#endif
+
+// On functions that use more than the compiler has been told that the processor has.
+#define TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define TARGET_AVX512_POPCOUNT \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))
+
+static inline InstructionSet instruction_set() { return (InstructionSet)KERNEL_INSTRUCTION_SET; }
+
+#endif
