@@ -39,6 +39,7 @@ def test_a_matplotlibrc_with_latex_and_its_own_look(short_run, tmp_path):
     assert curves.read_bytes() == (short_run / "curves.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_whose_figures_cannot_be_drawn_is_finished(tmp_path):
     """matplotlib itself cannot be imported under a matplotlibrc that is not UTF-8."""
     (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\xfe\n")

@@ -8,6 +8,7 @@ import re
 import shutil
 
 import pytest
+from support.browser import opened, requested_addresses, show_at
 from support.project import run_command
 
 from memorization.run import folder as run_folder
@@ -124,35 +125,8 @@ def test_nothing_to_report(tmp_path):
 
 @pytest.fixture
 def browser():
-    """Headless Chromium that records its console and its network."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (extra [dev])")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("needs Chromium and its driver (Debian: apt install chromium chromium-driver)")
-    chosen = webdriver.ChromeOptions()
-    chosen.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        chosen.add_argument(argument)
-    chosen.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(chosen, webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-def requested_addresses(browser):
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return {
-        message["params"]["request"]["url"].partition(",")[0]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
-
-
-def show_at(browser, width, height):
-    """Give the page a size that a phone has, too, and a window has not."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    with opened() as driven:
+        yield driven
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)])

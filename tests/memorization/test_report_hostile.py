@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from support.browser import opened, requested_addresses
 from support.project import run_command, run_script
 
 from memorization.report import table as report_table
@@ -134,6 +135,23 @@ def test_the_page_has_no_tag_but_its_own(written):
     assert not {"script", "b", "a"} & {tag for tag, _ in page.tags}
     assert "<script>alert(1)</script>" in page.text
     assert html.escape("$\\foo$ and $x^2") in text
+
+
+@pytest.mark.slow
+def test_a_browser_runs_and_fetches_nothing_of_them(written):
+    _, folder = written
+    address = (folder / "report.html").as_uri()
+    with opened() as browser:
+        browser.get(address)
+        # An open dialogue would stop the next line.
+        cells = browser.find_elements("css selector", "tbody tr")
+        assert len(cells) == 4 * len(NAMES)
+        assert browser.get_log("browser") == []
+        assert requested_addresses(browser) <= {address, "data:image/svg+xml;base64", "data:"}
+        widths = browser.execute_script(
+            "return [...document.querySelectorAll('img')].map(e => e.naturalWidth)"
+        )
+        assert min(widths) > 300
 
 
 def test_the_figure_is_text_that_an_xml_parser_takes(written):
