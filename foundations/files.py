@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,28 +92,94 @@ def save_json(path: str | os.PathLike, value: Any) -> None:
         stream.write("\n")
 
 
+# What a file system answers that cannot exchange two names in one step (NFS, for one).
+_NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let the files or folders `one` and `other` swap names in one step.
+
+    False, and nothing done, where the system or the file system cannot. Raises OSError where it can
+    but refuses.
+    """
+    try:
+        # Linux's alone; another system's C library has no such function.
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    names = [os.fsencode(path) for path in (one, other)]
+    if renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of `folder` for the length of the block.
 
+    Whatever name it goes by: the lock lies beside the folder itself, not beside a link to it, and
+    goes when the block ends, with the folders above that were made for it and are still empty.
     Raises InUseError where another process is in it, UserError where nothing can be written beside
-    it, where the lock lies, which vanishes with the process that holds it.
+    it.
     """
+    real = Path(os.path.realpath(folder))
+    path = real.with_name(f".{real.name}.lock")
+    made = _missing_folders(path.parent)
+    try:
+        with _locked_file(path, folder):
+            yield
+    finally:
+        for above in made:
+            with suppress(OSError):
+                above.rmdir()
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """`folder` and the folders above it that are not there, the deepest first."""
+    return [above for above in (folder, *folder.parents) if not above.exists()]
+
+
+@contextmanager
+def _locked_file(path: Path, folder: Path) -> Iterator[None]:
     import fcntl
 
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        file = open(folder.parent / f".{folder.name}.lock", "w")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise UserError(
-            f"{folder.parent}: no run can be written there ({error.strerror}); give another "
-            "--results-dir"
-        ) from error
-    with file as lock:
+    while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InUseError(
-                f"{folder}: another process is running there; give another --results-dir"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "w")  # noqa: SIM115 - closed below
+        except FileNotFoundError:
+            # Whoever else made the folder above has just taken it away again.
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{folder.parent}: no run can be written there ({error.strerror}); give another "
+                "--results-dir"
             ) from error
-        yield
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InUseError(
+                    f"{folder}: another process is running there; give another --results-dir"
+                ) from error
+            # The one who held it may have deleted it between our two calls.
+            if not _is_open_there(file, path):
+                continue
+            try:
+                yield
+            finally:
+                if _is_open_there(file, path):
+                    with suppress(OSError):
+                        path.unlink()
+            return
+
+
+def _is_open_there(file: IO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False

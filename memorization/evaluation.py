@@ -15,6 +15,7 @@ from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
+from memorization.run.folder import find_runs
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
 from training_loop.evaluation import Evaluation, class_numbers, evaluate
@@ -123,16 +124,16 @@ def load(
 def newest_run(results_dir: Path, data_name: str) -> Path:
     """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
     found = []
-    for path in results_dir.glob(f"*/{RUN_FILE}"):
+    for folder in find_runs(results_dir):
         try:
-            record = load_record(path.parent)
+            record = load_record(folder)
         except UserError as error:
             # One broken run does not hide the others.
             print(printable(f"{error}; left out", command_line.MOST_OF_A_LINE), file=sys.stderr)
             continue
-        parameters = path.parent / record["parameters"]
+        parameters = folder / record["parameters"]
         if record["data"]["name"].endswith(data_name) and parameters.is_file():
-            found.append((parameters.stat().st_mtime_ns, path.parent))
+            found.append((parameters.stat().st_mtime_ns, folder))
     if not found:
         raise UserError(
             f"{results_dir}: no saved {data_name} run there; train one (svhn_random_labels.py), or "

@@ -22,7 +22,7 @@ from memorization.measures.columns import Measures
 from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, tensorboard
-from memorization.run.folder import LAST_FILE, METRICS_FILE, finished_history, save_metrics
+from memorization.run.folder import complete, finished_history, recover
 from memorization.run.record import LOADERS, describe_run
 from memorization.run.recorder import Recorder
 from training_loop import loop, metrics
@@ -111,10 +111,10 @@ def run(
     how = {"resume": chosen.resume, "overwrite": chosen.overwrite}
     finished_history(folder, record, **how)
     with files.locked(folder):
+        recover(folder)
         history = finished_history(folder, record, **how)
         if history is not None:
-            drawn = (folder / LAST_FILE).exists()
-            _complete(folder, history)
+            drawn = complete(folder, history)
         else:
             with screen.compiling():
                 compiled = functions.build_functions(
@@ -211,9 +211,3 @@ def _train(
             raise recorder.interrupted(stop.signal_number) from None
         except files.WriteError as error:
             raise recorder.unwritable(error) from error
-
-
-def _complete(folder: Path, history: list[metrics.Row]) -> None:
-    """Write what a finished run lacks that was killed after its last save, but for figures."""
-    files.remove_leftovers(folder)
-    save_metrics(folder / METRICS_FILE, history)

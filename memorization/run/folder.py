@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,16 +48,23 @@ def finished_history(
 
     Raises UserError for a run that must not be begun, or resumed, in `folder`.
     """
-    exists = (folder / RUN_FILE).exists()
+    found = set_aside(folder) or folder
+    exists = (found / RUN_FILE).exists()
     if not resume:
         if exists and not overwrite:
             raise UserError(
                 f"{folder} holds a run already; give --resume to go on with it, --overwrite to "
                 "start over, or another --results-dir"
             )
+        if not exists and folder.exists() and not _is_empty_folder(folder):
+            raise UserError(
+                f"{folder} holds something that is no run; move it away, or give another "
+                "--results-dir"
+            )
         return None
     if not exists:
         raise UserError(f"{folder}: no run there to resume; leave out --resume to start one")
+    folder = found
     check_resumable(folder, load_record(folder), record)
     if not (folder / record["parameters"]).exists():
         return None
@@ -70,24 +78,90 @@ def finished_history(
     return rows if rows and len(rows) >= record["options"]["epochs"] else None
 
 
+def complete(folder: Path, history: Sequence[metrics.Row]) -> bool:
+    """Write what a finished run lacks that was killed after its last save; whether it was drawn."""
+    remove_leftovers(folder)
+    save_metrics(folder / METRICS_FILE, history)
+    return (folder / LAST_FILE).exists()
+
+
+def find_runs(results_dir: Path) -> list[Path]:
+    """The folders of runs in `results_dir`, sorted; what a kill left behind is none."""
+    return sorted(
+        path.parent
+        for path in results_dir.glob(f"*/{RUN_FILE}")
+        if not path.parent.name.startswith(".")
+    )
+
+
+def _beside(folder: Path, kind: str) -> Path:
+    # Beside the folder itself, not beside a link to it: both have to be on one file system.
+    real = Path(os.path.realpath(folder))
+    return real.with_name(f".{real.name}.{kind}")
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Where the run of `folder` is, if a kill left it set aside without its successor in place."""
+    old = _beside(folder, "old")
+    return old if not folder.exists() and (old / RUN_FILE).exists() else None
+
+
+def recover(folder: Path) -> None:
+    """Undo the half of a replacement that a kill left undone: the earlier run is back in place."""
+    old = set_aside(folder)
+    if old:
+        old.rename(os.path.realpath(folder))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed left in and beside `folder`, which is locked.
+
+    Only beside a run that is in its place: until then, `recover`.
+    """
+    files.remove_leftovers(folder)
+    for kind in ("new", "old"):
+        _remove(_beside(folder, kind))
+
+
+def _remove(folder: Path) -> None:
+    # Without its record it is no run, however far the deletion of the rest may come.
+    (folder / RUN_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_empty_folder(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder for the block to fill, which then takes the place of `folder`.
 
-    An earlier run there goes only when the new one is whole.
+    An earlier run there goes only when the new one is whole. At every moment one of the two is in
+    its place, or set aside, whole; see README.md.
     """
-    new, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    recover(folder)
+    new, old = _beside(folder, "new"), _beside(folder, "old")
     for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
     try:
         new.mkdir(parents=True)
         yield new
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
+        _put_in_place(new, Path(os.path.realpath(folder)), old)
     except BaseException:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(new, ignore_errors=True)
+        _remove(new)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    for earlier in (new, old):
+        _remove(earlier)
+
+
+def _put_in_place(new: Path, place: Path, old: Path) -> None:
+    if not place.exists():
+        new.rename(place)
+    elif not files.exchange(new, place):
+        place.rename(old)
+        try:
+            new.rename(place)
+        except BaseException:
+            old.rename(place)
+            raise

@@ -14,7 +14,7 @@ from foundations.errors import UserError
 from foundations.reading import pasteable
 from memorization import command_line
 from memorization.run import state
-from memorization.run.folder import METRICS_FILE, new_folder, save_metrics
+from memorization.run.folder import METRICS_FILE, new_folder, remove_leftovers, save_metrics
 from memorization.run.labels import save_labels
 from memorization.run.record import save_record
 from training_loop.observers import Observer
@@ -51,7 +51,7 @@ class Recorder(Observer):
 
     def resume(self) -> None:
         """Load the state; where metrics and parameters differ from it, write them again from it."""
-        files.remove_leftovers(self.folder)
+        remove_leftovers(self.folder)
         self.progress = state.load(self.folder / state.STATE_FILE, self._variables)
         if self.progress.history:
             save_metrics(self.folder / METRICS_FILE, self.progress.history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.project import PROJECT, check_one_line
@@ -43,7 +44,7 @@ def test_no_space_left(undisturbed, tmp_path):
         mount -t tmpfs -o size=3m disk disk || exit
         cd disk
         {RUN} 2>../full/at_the_start; echo $?
-        ls -A results
+        echo $(ls -A)
         mount -o remount,size=10m . || exit
         {RUN} 2>../full/later; echo $?
         ls -A results/* | grep part
@@ -61,7 +62,7 @@ def test_no_space_left(undisturbed, tmp_path):
         tmp_path,
     )
     assert done.stdout.split("\n") == [
-        *("2", f".{SCRIPT}.lock"),
+        *("2", ""),
         *("2", "0"),
         *("2", "the same"),
         *("2", "2", "the same", ""),
@@ -90,12 +91,20 @@ def test_a_results_folder_that_is_taken_away(tmp_path):
 
 
 def test_two_runs_in_one_folder(undisturbed, tmp_path):
+    """Whatever name the second one calls it by."""
     run = tmp_path / "results" / SCRIPT
+    (tmp_path / "linked").symlink_to("results")
+    (tmp_path / "of_links").mkdir()
+    (tmp_path / "of_links" / SCRIPT).symlink_to(Path("..", "linked", SCRIPT))
     first = start(tmp_path)
     until(first, lambda: finished_epochs(run) >= 1)
     first.send_signal(signal.SIGSTOP)
-    for way in ("--overwrite", "--resume"):
-        second = start(tmp_path, way, text=True)
+    for way in (
+        ("--overwrite",),
+        ("--resume", "--results-dir", "linked"),
+        ("--resume", "--results-dir", "of_links"),
+    ):
+        second = start(tmp_path, *way, text=True)
         _, errors = second.communicate()
         check_one_line(
             subprocess.CompletedProcess((), second.returncode, "", errors),
