@@ -1,5 +1,5 @@
-// Runs the binary kernels over odd shapes and compares them with plain loops. Built with sanitizers,
-// which end the program at the first read or write out of bounds.
+// Runs the binary kernels over odd shapes and compares them with plain loops. Built with
+// sanitizers, which end the program at the first read or write out of bounds.
 #include <stdio.h>
 
 #include <vector>
@@ -34,7 +34,8 @@ static Floats plain_convolution(const Geometry& g, const Floats& images, const F
                         for (size_t i = 0; i < g.filter_rows; ++i)
                             for (size_t j = 0; j < g.filter_columns; ++j) {
                                 long row = (long)(y * g.stride_rows + i) - (long)g.pad_rows;
-                                long column = (long)(x * g.stride_columns + j) - (long)g.pad_columns;
+                                long column =
+                                    (long)(x * g.stride_columns + j) - (long)g.pad_columns;
                                 if (row < 0 || column < 0 || row >= (long)g.rows ||
                                     column >= (long)g.columns)
                                     continue;
@@ -49,7 +50,8 @@ static Floats plain_convolution(const Geometry& g, const Floats& images, const F
     return out;
 }
 
-static bool same(const char* what, InstructionSet path, const Floats& found, const Floats& expected) {
+static bool same(const char* what, InstructionSet path, const Floats& found,
+                 const Floats& expected) {
     for (size_t i = 0; i < expected.size(); ++i)
         if (found[i] != expected[i]) {
             printf("%s, path %d: element %zu is %g, not %g\n", what, (int)path, i, found[i],
@@ -60,7 +62,8 @@ static bool same(const char* what, InstructionSet path, const Floats& found, con
 }
 
 static bool check_convolution(InstructionSet path, Coding coding, const Geometry& g) {
-    const Floats images = two_valued(g.images * g.channels * g.pixels(), coding == UNIT ? 0 : -1, 1);
+    const Floats images =
+        two_valued(g.images * g.channels * g.pixels(), coding == UNIT ? 0 : -1, 1);
     const Floats filters = two_valued(g.filters * g.channels * g.taps(), -1, 1);
     const Floats expected = plain_convolution(g, images, filters);
     Floats found(expected.size(), -99);
@@ -69,7 +72,8 @@ static bool check_convolution(InstructionSet path, Coding coding, const Geometry
     if (!same("convolution", path, found, expected)) return false;
 
     // Signs of the sums after pooling, as floats and as bits; then the bits as images.
-    const Pooling pooling = {g.out_rows() > 1 ? 2u : 1u, g.out_columns() > 2 ? 2u + g.channels % 2 : 1u};
+    const Pooling pooling = {g.out_rows() > 1 ? 2u : 1u,
+                             g.out_columns() > 2 ? 2u + g.channels % 2 : 1u};
     const size_t pixels = pooling.pixels(g);
     const Floats offsets = two_valued(g.filters, -1.5f, 0.5f);
     const Step step = {ADD, offsets.data(), 1, 0};
@@ -109,10 +113,10 @@ static bool check_dot(InstructionSet path, Coding coding, size_t rows, size_t de
 
 static InstructionSet highest() {
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return PORTABLE;
-    const bool counts =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi2");
+    const bool counts = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512vpopcntdq") &&
+                        __builtin_cpu_supports("avx512vbmi2");
     return counts ? AVX512_POPCOUNT : AVX2;
 }
 

@@ -21,17 +21,17 @@ static uint32_t next_random() { return (state = state * 1664525u + 1013904223u) 
 
 static Floats whole_numbers(size_t size, int span) {
     Floats values(size);
-    for (float &value : values) value = (float)((int)(next_random() % (2 * span + 1)) - span);
+    for (float& value : values) value = (float)((int)(next_random() % (2 * span + 1)) - span);
     return values;
 }
 
 static Floats two_valued(size_t size, float low, float high) {
     Floats values(size);
-    for (float &value : values) value = next_random() & 1 ? high : low;
+    for (float& value : values) value = next_random() & 1 ? high : low;
     return values;
 }
 
-static bool same(const char *what, const Floats &found, const Floats &expected, float tolerance) {
+static bool same(const char* what, const Floats& found, const Floats& expected, float tolerance) {
     for (size_t i = 0; i < expected.size(); i++)
         if (!(fabsf(found[i] - expected[i]) <= tolerance)) {
             printf("%s: element %zu is %g, not %g\n", what, i, found[i], expected[i]);
@@ -40,19 +40,20 @@ static bool same(const char *what, const Floats &found, const Floats &expected, 
     return true;
 }
 
-static gradient_conv::Array4 array4(const Floats &values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+static gradient_conv::Array4 array4(const Floats& values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
     gradient_conv::Array4 array = {values.data(), {b * c * d, c * d, d, 1}};
     return array;
 }
 
 // The same elements, stored from last to first.
-static gradient_conv::Array4 reversed4(const Floats &values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+static gradient_conv::Array4 reversed4(const Floats& values, ptrdiff_t b, ptrdiff_t c,
+                                       ptrdiff_t d) {
     if (values.empty()) return array4(values, b, c, d);
     gradient_conv::Array4 array = {&values.back(), {-b * c * d, -c * d, -d, -1}};
     return array;
 }
 
-static bool convolution(const gradient_conv::Geometry &g, float low, float high, int threads) {
+static bool convolution(const gradient_conv::Geometry& g, float low, float high, int threads) {
     const Floats images = two_valued(g.batch * g.channels * g.rows * g.columns, low, high);
     const Floats filters =
         two_valued(g.filters * g.channels * g.filter_rows * g.filter_columns, low, high);
@@ -175,8 +176,8 @@ static bool pooling(ptrdiff_t planes, ptrdiff_t rows, ptrdiff_t columns, ptrdiff
                 for (int pass = 0; pass < 2; pass++)
                     for (ptrdiff_t i = 0; i < window_rows; i++)
                         for (ptrdiff_t j = 0; j < window_columns; j++) {
-                            const ptrdiff_t at = (p * rows + r * window_rows + i) * columns +
-                                                 c * window_columns + j;
+                            const ptrdiff_t at =
+                                (p * rows + r * window_rows + i) * columns + c * window_columns + j;
                             if (!pass && x[at] > best[out]) best[out] = x[at];
                             if (pass && x[at] == best[out]) expected[at] = upstream[out];
                         }

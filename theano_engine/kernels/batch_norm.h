@@ -1,14 +1,14 @@
-/* Training-time batch normalisation and its gradient, optionally through a binary activation.
- *
- * Arrays are float32, C-contiguous (batch, channels, rows, columns, ...); statistics are over all
- * axes but the second. A channel is read from memory once and stays in cache for the passes over it.
- *
- * Elements are rounded in the order in which Theano's own compiled graph rounds them, sums are taken
- * in double precision as there. That matters: the gradient of a bias under batch norm is zero but
- * for the systematic part of these roundings, and Adam turns it into steps of full size. It also
- * lets the gradient find the same normalised values again that the forward pass had (compile with
- * -ffp-contract=off).
- */
+// Training-time batch normalisation and its gradient, optionally through a binary activation.
+//
+// Arrays are float32, C-contiguous (batch, channels, rows, columns, ...); statistics are over all
+// axes but the second. A channel is read from memory once and stays in cache for the passes over
+// it.
+//
+// Elements are rounded in the order in which Theano's own compiled graph rounds them, sums are
+// taken in double precision as there. That matters: the gradient of a bias under batch norm is zero
+// but for the systematic part of these roundings, and Adam turns it into steps of full size. It
+// also lets the gradient find the same normalised values again that the forward pass had (compile
+// with -ffp-contract=off).
 #ifndef BATCH_NORM_H
 #define BATCH_NORM_H
 
@@ -19,14 +19,14 @@
 
 namespace batch_norm {
 
-/* What follows normalisation: nothing, 2 * round(clip((y + 1) / 2, 0, 1)) - 1, or without the
- * outer scaling. */
+// What follows normalisation: nothing, 2 * round(clip((y + 1) / 2, 0, 1)) - 1, or without the
+// outer scaling.
 enum Activation { NONE = 0, BINARY_TANH = 1, BINARY_SIGMOID = 2 };
 
 struct Shape {
     ptrdiff_t batch, channels, pixels;
-    int averaged;       /* axes that statistics are taken over: the batch and those of the pixels */
-    float sizes[8];     /* their sizes, first axis first */
+    int averaged;    // axes that statistics are taken over: the batch and those of the pixels
+    float sizes[8];  // their sizes, first axis first
 
     ptrdiff_t distance() const { return channels * pixels; }
     float divided(double sum) const {
@@ -41,7 +41,7 @@ struct Shape {
     }
 };
 
-/* a * b + c as Theano's graph has it, where the compiler contracts if there is an instruction. */
+// a * b + c as Theano's graph has it, where the compiler contracts if there is an instruction.
 static inline float multiply_add(float a, float b, float c) {
 #if KERNEL_CONTRACTS
     return __builtin_fmaf(a, b, c);
@@ -50,7 +50,7 @@ static inline float multiply_add(float a, float b, float c) {
 #endif
 }
 
-/* (y + 1) / 2 of the normalised value y, `difference` being x less the mean. */
+// (y + 1) / 2 of the normalised value y, `difference` being x less the mean.
 static inline float probability(float difference, float scale, float shift) {
     return 0.5f * (multiply_add(difference, scale, 1.0f) + shift);
 }
@@ -59,33 +59,33 @@ template <int ACTIVATION>
 static inline float output(float difference, float scale, float shift) {
     if (ACTIVATION == NONE) return multiply_add(difference, scale, shift);
     const float p = probability(difference, scale, shift);
-    /* Neither comparison holds for NaN, which passes through. */
+    // Neither comparison holds for NaN, which passes through.
     return p >= 0.5f ? 1.0f : p < 0.5f ? (ACTIVATION == BINARY_TANH ? -1.0f : 0.0f) : p;
 }
 
-/* The gradient that reaches y: `factor * gradient` where the activation's clipping let y through. */
+// The gradient that reaches y: `factor * gradient` where the activation's clipping let y through.
 template <int ACTIVATION>
 static inline float through(float difference, float scale, float shift, float gradient,
                             float factor) {
     if (ACTIVATION == NONE) return gradient;
     const float p = probability(difference, scale, shift);
-    /* A product, as in Theano's graph: a selection would keep the loops from being vectorised. */
+    // A product, as in Theano's graph: a selection would keep the loops from being vectorised.
     return (float)((p >= 0.0f) & (p <= 1.0f)) * gradient * factor;
 }
 
 template <int ACTIVATION>
-static void forward_channel(const Shape &shape, const float *x, float gamma, float beta,
-                            float epsilon, float *y, float *mean, float *inv_std) {
+static void forward_channel(const Shape& shape, const float* x, float gamma, float beta,
+                            float epsilon, float* y, float* mean, float* inv_std) {
     double total = 0;
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *plane = x + n * shape.distance();
+        const float* plane = x + n * shape.distance();
 #pragma omp simd reduction(+ : total)
         for (ptrdiff_t i = 0; i < shape.pixels; i++) total += plane[i];
     }
     const float centre = shape.divided(total);
     double squares = 0;
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *plane = x + n * shape.distance();
+        const float* plane = x + n * shape.distance();
 #pragma omp simd reduction(+ : squares)
         for (ptrdiff_t i = 0; i < shape.pixels; i++) {
             const float difference = plane[i] - centre;
@@ -95,8 +95,8 @@ static void forward_channel(const Shape &shape, const float *x, float gamma, flo
     const float inverse = 1.0f / sqrtf(epsilon + shape.divided(squares));
     const float scale = gamma * inverse;
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *source = x + n * shape.distance();
-        float *target = y + n * shape.distance();
+        const float* source = x + n * shape.distance();
+        float* target = y + n * shape.distance();
 #pragma omp simd
         for (ptrdiff_t i = 0; i < shape.pixels; i++)
             target[i] = output<ACTIVATION>(source[i] - centre, scale, beta);
@@ -106,14 +106,14 @@ static void forward_channel(const Shape &shape, const float *x, float gamma, flo
 }
 
 template <int ACTIVATION>
-static void backward_channel(const Shape &shape, const float *x, const float *gradient, float gamma,
-                             float beta, float mean, float inv_std, float factor, float *x_gradient,
-                             float *gamma_gradient, float *beta_gradient) {
+static void backward_channel(const Shape& shape, const float* x, const float* gradient, float gamma,
+                             float beta, float mean, float inv_std, float factor, float* x_gradient,
+                             float* gamma_gradient, float* beta_gradient) {
     const float scale = gamma * inv_std;
     double total = 0, scaled = 0, projected = 0;
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *source = x + n * shape.distance();
-        const float *incoming = gradient + n * shape.distance();
+        const float* source = x + n * shape.distance();
+        const float* incoming = gradient + n * shape.distance();
 #pragma omp simd reduction(+ : total, scaled, projected)
         for (ptrdiff_t i = 0; i < shape.pixels; i++) {
             const float difference = source[i] - mean;
@@ -129,16 +129,16 @@ static void backward_channel(const Shape &shape, const float *x, const float *gr
     const float slope = (float)projected * gamma;
     double slopes = 0;
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *source = x + n * shape.distance();
+        const float* source = x + n * shape.distance();
 #pragma omp simd reduction(+ : slopes)
         for (ptrdiff_t i = 0; i < shape.pixels; i++) slopes += slope * (source[i] - mean) / cube;
     }
     const float through_mean = shape.divided_from_last(-scaled);
     const float through_variance = shape.divided_from_last(slopes);
     for (ptrdiff_t n = 0; n < shape.batch; n++) {
-        const float *source = x + n * shape.distance();
-        const float *incoming = gradient + n * shape.distance();
-        float *target = x_gradient + n * shape.distance();
+        const float* source = x + n * shape.distance();
+        const float* incoming = gradient + n * shape.distance();
+        float* target = x_gradient + n * shape.distance();
 #pragma omp simd
         for (ptrdiff_t i = 0; i < shape.pixels; i++) {
             const float difference = source[i] - mean;
@@ -151,32 +151,32 @@ static void backward_channel(const Shape &shape, const float *x, const float *gr
     *beta_gradient = (float)total;
 }
 
-static void forward(const Shape &shape, int activation, const float *x, const float *gamma,
-                    const float *beta, float epsilon, int threads, float *y, float *mean,
-                    float *inv_std) {
+static void forward(const Shape& shape, int activation, const float* x, const float* gamma,
+                    const float* beta, float epsilon, int threads, float* y, float* mean,
+                    float* inv_std) {
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (ptrdiff_t c = 0; c < shape.channels; c++) {
         const ptrdiff_t first = c * shape.pixels;
         switch (activation) {
-        case BINARY_TANH:
-            forward_channel<BINARY_TANH>(shape, x + first, gamma[c], beta[c], epsilon, y + first,
-                                         mean + c, inv_std + c);
-            break;
-        case BINARY_SIGMOID:
-            forward_channel<BINARY_SIGMOID>(shape, x + first, gamma[c], beta[c], epsilon, y + first,
-                                            mean + c, inv_std + c);
-            break;
-        default:
-            forward_channel<NONE>(shape, x + first, gamma[c], beta[c], epsilon, y + first, mean + c,
-                                  inv_std + c);
+            case BINARY_TANH:
+                forward_channel<BINARY_TANH>(shape, x + first, gamma[c], beta[c], epsilon,
+                                             y + first, mean + c, inv_std + c);
+                break;
+            case BINARY_SIGMOID:
+                forward_channel<BINARY_SIGMOID>(shape, x + first, gamma[c], beta[c], epsilon,
+                                                y + first, mean + c, inv_std + c);
+                break;
+            default:
+                forward_channel<NONE>(shape, x + first, gamma[c], beta[c], epsilon, y + first,
+                                      mean + c, inv_std + c);
         }
     }
 }
 
-static void backward(const Shape &shape, int activation, const float *x, const float *gradient,
-                     const float *gamma, const float *beta, const float *mean, const float *inv_std,
-                     float factor, int threads, float *x_gradient, float *gamma_gradient,
-                     float *beta_gradient) {
+static void backward(const Shape& shape, int activation, const float* x, const float* gradient,
+                     const float* gamma, const float* beta, const float* mean, const float* inv_std,
+                     float factor, int threads, float* x_gradient, float* gamma_gradient,
+                     float* beta_gradient) {
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (ptrdiff_t c = 0; c < shape.channels; c++) {
         const ptrdiff_t first = c * shape.pixels;
@@ -191,13 +191,13 @@ static void backward(const Shape &shape, int activation, const float *x, const f
     }
 }
 
-/* Sum over all axes but the second. */
-static void channel_sums(const Shape &shape, const float *x, int threads, float *sums) {
+// Sum over all axes but the second.
+static void channel_sums(const Shape& shape, const float* x, int threads, float* sums) {
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (ptrdiff_t c = 0; c < shape.channels; c++) {
         double total = 0;
         for (ptrdiff_t n = 0; n < shape.batch; n++) {
-            const float *plane = x + n * shape.distance() + c * shape.pixels;
+            const float* plane = x + n * shape.distance() + c * shape.pixels;
 #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < shape.pixels; i++) total += plane[i];
         }

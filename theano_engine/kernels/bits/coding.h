@@ -1,8 +1,8 @@
 // Signs of floats as bits, 32 channels a word.
 //
-// A packed plane holds one word per pixel: bit c of word w belongs to channel 32 * w + c. Pixels lie
-// next to each other, so that the lanes of a vector register are neighbouring pixels and packing
-// needs no transposition. Bits of channels that do not exist are 0.
+// A packed plane holds one word per pixel: bit c of word w belongs to channel 32 * w + c. Pixels
+// lie next to each other, so that the lanes of a vector register are neighbouring pixels and
+// packing needs no transposition. Bits of channels that do not exist are 0.
 #ifndef BITS_CODING_H
 #define BITS_CODING_H
 
@@ -18,8 +18,8 @@
 
 namespace binary {
 
-// How a float stands for a bit: its sign (-a or +a, bit set where negative), or its being 1 (0 or 1).
-// Images may also be real: then they stand for themselves.
+// How a float stands for a bit: its sign (-a or +a, bit set where negative), or its being 1 (0 or
+// 1). Images may also be real: then they stand for themselves.
 enum Coding { SIGN, UNIT, REAL };
 
 // Whether products are looked up by nibble, rather than counted by bits of words.
@@ -47,12 +47,12 @@ inline uint32_t bit_of(float value, Coding coding) {
     return coding == SIGN ? bits >> 31 : bits >> 29 & 1;
 }
 
-
 // Filters are many small planes, read backwards within a word: nothing that a prefetcher foresees.
 // At word `word` the planes two words on are fetched. Left as a call it would be deleted: to the
 // compiler it has no effect.
-__attribute__((always_inline)) inline void prefetch_planes(const float* planes, ptrdiff_t channel_stride, size_t pixels,
-                            size_t word) {
+__attribute__((always_inline)) inline void prefetch_planes(const float* planes,
+                                                           ptrdiff_t channel_stride, size_t pixels,
+                                                           size_t word) {
     if (pixels > 64) return;
     const uintptr_t start = (uintptr_t)planes + 32 * (word + 2) * (uintptr_t)channel_stride * 4;
     for (size_t line = 0; line < 32 * pixels; line += 16)

@@ -8,8 +8,9 @@
 
 namespace binary {
 
-inline bool pack_planes(InstructionSet path, const float* planes, size_t channels, ptrdiff_t channel_stride,
-                        size_t pixels, Coding coding, uint32_t* words, size_t pitch) {
+inline bool pack_planes(InstructionSet path, const float* planes, size_t channels,
+                        ptrdiff_t channel_stride, size_t pixels, Coding coding, uint32_t* words,
+                        size_t pitch) {
 #if HAS_AVX512_POPCOUNT
     if (path >= AVX512_POPCOUNT)
         return pack_planes_avx512(planes, channels, channel_stride, pixels, coding, words, pitch);
@@ -21,7 +22,8 @@ inline bool pack_planes(InstructionSet path, const float* planes, size_t channel
     return pack_planes_portable(planes, channels, channel_stride, pixels, coding, words, pitch);
 }
 
-inline bool pack_row(InstructionSet path, const float* row, size_t channels, Coding coding, uint32_t* words) {
+inline bool pack_row(InstructionSet path, const float* row, size_t channels, Coding coding,
+                     uint32_t* words) {
 #if HAS_AVX512_POPCOUNT
     if (path >= AVX512_POPCOUNT) return pack_row_avx512(row, channels, coding, words);
 #endif

@@ -36,7 +36,8 @@ TARGET_AVX2 inline bool pack_planes_avx2(const float* planes, size_t channels,
                     poison = _mm256_fmadd_ps(x, zero, poison);
                     __m256i top = _mm256_castps_si256(x);
                     if (coding == UNIT) top = _mm256_slli_epi32(top, 2);
-                    bits = _mm256_or_si256(_mm256_add_epi32(bits, bits), _mm256_srli_epi32(top, 31));
+                    bits =
+                        _mm256_or_si256(_mm256_add_epi32(bits, bits), _mm256_srli_epi32(top, 31));
                 }
                 _mm256_maskstore_epi32((int*)row + pixel, lanes, bits);
             }

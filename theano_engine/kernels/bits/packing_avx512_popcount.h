@@ -11,8 +11,9 @@ namespace binary {
 // Four channels at a time are shifted into the words of a row of pixels, the highest first: few
 // streams for the prefetcher, and the words stay in the first cache.
 TARGET_AVX512_POPCOUNT inline bool pack_planes_avx512(const float* planes, size_t channels,
-                                             ptrdiff_t channel_stride, size_t pixels,
-                                             Coding coding, uint32_t* words, size_t pitch) {
+                                                      ptrdiff_t channel_stride, size_t pixels,
+                                                      Coding coding, uint32_t* words,
+                                                      size_t pitch) {
     const __m512 zero = _mm512_setzero_ps();
     __m512 poison = zero;  // a NaN times 0 is a NaN, and stays one
     for (size_t word = 0; word < words_of(channels); ++word) {
@@ -52,7 +53,7 @@ TARGET_AVX512_POPCOUNT inline bool pack_planes_avx512(const float* planes, size_
 }
 
 TARGET_AVX512_POPCOUNT inline bool pack_row_avx512(const float* row, size_t channels, Coding coding,
-                                          uint32_t* words) {
+                                                   uint32_t* words) {
     const __m512 zero = _mm512_setzero_ps();
     __m512 poison = zero;
     for (size_t channel = 0; channel < channels; channel += 32) {

@@ -22,7 +22,8 @@ enum InstructionSet { PORTABLE = 0, AVX2 = 1, AVX512 = 2, AVX512_POPCOUNT = 3 };
 // On functions that use more than the compiler has been told that the processor has.
 #define TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define TARGET_AVX512_POPCOUNT \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))
+    __attribute__((            \
+        target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))
 
 static inline InstructionSet instruction_set() { return (InstructionSet)KERNEL_INSTRUCTION_SET; }
 

@@ -34,7 +34,8 @@ struct PackedFilters {
         nan.data[filter] = taps == 1 ? pack_row(path, values, channels, coding, packed)
                                      : pack_planes(path, values, channels, (ptrdiff_t)taps, taps,
                                                    coding, packed, taps);
-        if (reads_nibbles(path)) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
+        if (reads_nibbles(path))
+            split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
     }
 
     // Filter 0 of the product becomes number `first` of these.
@@ -259,8 +260,7 @@ struct Convolution {
                     size_t row = y * g.stride_rows + tap / g.filter_columns - g.pad_rows;
                     size_t column = x * g.stride_columns + tap % g.filter_columns - g.pad_columns;
                     if (row < g.rows && column < g.columns && nan_plane[row * g.columns + column])
-                        fill_nan(out + y * g.out_columns() + x, planes,
-                                 (ptrdiff_t)g.out_pixels());
+                        fill_nan(out + y * g.out_columns() + x, planes, (ptrdiff_t)g.out_pixels());
                 }
     }
 };

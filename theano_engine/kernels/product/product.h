@@ -2,9 +2,9 @@
 //
 // For every filter f and pixel p
 //     out[f, p] = scale * (filter_base[f] + pixel_base[p] - 2 * count[f, p])
-// where count sums, over taps and words, the ones of `filter xor column` (both operands +1/-1) or of
-// `filter and column` (one of them 0/1). All of it is integer until the last step, so the result is
-// that of float arithmetic wherever the float sums are exact.
+// where count sums, over taps and words, the ones of `filter xor column` (both operands +1/-1) or
+// of `filter and column` (one of them 0/1). All of it is integer until the last step, so the result
+// is that of float arithmetic wherever the float sums are exact.
 #ifndef PRODUCT_PRODUCT_H
 #define PRODUCT_PRODUCT_H
 
@@ -21,15 +21,15 @@ inline size_t tiles_of(size_t pixels) { return (pixels + TILE - 1) / TILE; }
 
 struct Product {
     size_t taps, words, pixels;
-    // Tap t of pixel p and word w: columns[w * word_stride + tap_offset[t] + p]. The AVX2 path reads
-    // nibbles instead, one a byte, plane by plane of `word_stride` bytes, 8 planes a word; 0x80
-    // there is a tap outside the image.
+    // Tap t of pixel p and word w: columns[w * word_stride + tap_offset[t] + p]. The AVX2 path
+    // reads nibbles instead, one a byte, plane by plane of `word_stride` bytes, 8 planes a word;
+    // 0x80 there is a tap outside the image.
     const uint32_t* columns;
     const uint8_t* nibbles;
     ptrdiff_t word_stride;
     const ptrdiff_t* tap_offset;
-    // Bit i of valid[t * 4 * tiles + v]: tap t of pixel 16 * v + i lies inside the image. Null where
-    // all of them do, or where a column of zeros adds nothing to the count anyway.
+    // Bit i of valid[t * 4 * tiles + v]: tap t of pixel 16 * v + i lies inside the image. Null
+    // where all of them do, or where a column of zeros adds nothing to the count anyway.
     const uint16_t* valid;
     // Word w of tap t of filter f: filters[f * filter_stride + w * taps + t]. The AVX2 path reads
     // filter_nibbles[8 * (f * filter_stride + t * words + w) + i], nibble i times 16.

@@ -43,7 +43,7 @@ template <int N>
 TARGET_AVX2 inline void multiply_block_avx2(const Product& product, Combine combine, size_t filter,
                                             size_t tile) {
     const int most_steps = 255 / 4 / 8;  // words until a byte may overflow
-    const uint8_t(*tables)[16] = nibble_tables().ones[combine];
+    const uint8_t (*tables)[16] = nibble_tables().ones[combine];
     alignas(32) int32_t counts[N][TILE];
     memset(counts, 0, sizeof counts);
     __m256i bytes[N][2];
@@ -84,8 +84,7 @@ TARGET_AVX2 inline void multiply_block_avx2(const Product& product, Combine comb
 TARGET_AVX2 inline void multiply_tile_avx2(const Product& product, Combine combine, size_t first,
                                            size_t last, size_t tile) {
     size_t filter = first;
-    for (; filter + 4 <= last; filter += 4)
-        multiply_block_avx2<4>(product, combine, filter, tile);
+    for (; filter + 4 <= last; filter += 4) multiply_block_avx2<4>(product, combine, filter, tile);
     for (; filter < last; ++filter) multiply_block_avx2<1>(product, combine, filter, tile);
 }
 

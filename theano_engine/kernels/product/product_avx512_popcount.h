@@ -11,7 +11,7 @@ namespace binary {
 // N filters times M vectors of 16 pixels, all counts in registers.
 template <int N, int M, Combine combine>
 TARGET_AVX512_POPCOUNT inline void multiply_block_avx512(const Product& product, size_t filter,
-                                                size_t tile) {
+                                                         size_t tile) {
     __m512i counts[N][M];
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n)
@@ -41,10 +41,9 @@ TARGET_AVX512_POPCOUNT inline void multiply_block_avx512(const Product& product,
                 __m512i w = _mm512_set1_epi32((int)weights[n * product.filter_stride]);
 #pragma GCC unroll 4
                 for (int m = 0; m < M; ++m) {
-                    __m512i ones =
-                        combine == XOR
-                            ? _mm512_maskz_popcnt_epi32(inside[m], _mm512_xor_si512(x[m], w))
-                            : _mm512_popcnt_epi32(_mm512_and_si512(x[m], w));
+                    __m512i ones = combine == XOR ? _mm512_maskz_popcnt_epi32(
+                                                        inside[m], _mm512_xor_si512(x[m], w))
+                                                  : _mm512_popcnt_epi32(_mm512_and_si512(x[m], w));
                     counts[n][m] = _mm512_add_epi32(counts[n][m], ones);
                 }
             }
@@ -75,8 +74,8 @@ TARGET_AVX512_POPCOUNT inline void multiply_block_avx512(const Product& product,
 }
 
 template <int M, Combine combine>
-TARGET_AVX512_POPCOUNT inline void multiply_filters_avx512(const Product& product, size_t first, size_t last,
-                                                  size_t tile) {
+TARGET_AVX512_POPCOUNT inline void multiply_filters_avx512(const Product& product, size_t first,
+                                                           size_t last, size_t tile) {
     size_t filter = first;
     for (; filter + 4 <= last; filter += 4)
         multiply_block_avx512<4, M, combine>(product, filter, tile);
@@ -84,7 +83,7 @@ TARGET_AVX512_POPCOUNT inline void multiply_filters_avx512(const Product& produc
 }
 
 TARGET_AVX512_POPCOUNT inline void multiply_tile_avx512(const Product& product, Combine combine,
-                                               size_t first, size_t last, size_t tile) {
+                                                        size_t first, size_t last, size_t tile) {
     // A narrow last tile (ten output units, say) needn't pay for four vectors.
     const bool narrow = product.pixels - tile * TILE <= 16;
     if (combine == XOR && narrow) multiply_filters_avx512<1, XOR>(product, first, last, tile);

@@ -1,8 +1,8 @@
 // Products of float filters with float columns of pixels, for images of few channels (a first
 // layer), where a matrix product spends its time in laying them out.
 //
-// Every sum is taken in the order channels, image rows, image columns, as a matrix product over laid
-// out images does, each product and each sum rounded to float32 by itself.
+// Every sum is taken in the order channels, image rows, image columns, as a matrix product over
+// laid out images does, each product and each sum rounded to float32 by itself.
 #ifndef PRODUCT_REAL_PRODUCT_H
 #define PRODUCT_REAL_PRODUCT_H
 

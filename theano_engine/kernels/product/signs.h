@@ -1,7 +1,8 @@
-// From floats to two values: elementwise steps (a batch norm, say), then a comparison with one half.
+// From floats to two values: elementwise steps (a batch norm, say), then a comparison with one
+// half.
 //
-// Every step is a float32 operation of its own, rounded as such, in the order in which the graph has
-// them: the comparison sees the same number as the graph's own code.
+// Every step is a float32 operation of its own, rounded as such, in the order in which the graph
+// has them: the comparison sees the same number as the graph's own code.
 #ifndef PRODUCT_SIGNS_H
 #define PRODUCT_SIGNS_H
 
@@ -55,7 +56,8 @@ struct Signs {
                       const float* operand, Function function) {
         if (step.lane_stride == 0) {
             const float value = *operand;
-            for (size_t lane = 0; lane < lanes; ++lane) values[lane] = function(values[lane], value);
+            for (size_t lane = 0; lane < lanes; ++lane)
+                values[lane] = function(values[lane], value);
         } else {
             for (size_t lane = 0; lane < lanes; ++lane)
                 values[lane] = function(values[lane], operand[(ptrdiff_t)lane * step.lane_stride]);
@@ -208,8 +210,8 @@ inline Status convolve_signs(InstructionSet path, int threads, const Geometry& g
 }
 
 // The packed signs of floats x (images, channels, pixels), C-contiguous.
-inline Status pack_signs(int threads, size_t images, size_t channels, size_t pixels,
-                         const float* x, const Signs& signs, const SignsOut& out) {
+inline Status pack_signs(int threads, size_t images, size_t channels, size_t pixels, const float* x,
+                         const Signs& signs, const SignsOut& out) {
     if (!images || !channels || !pixels) return DONE;
     const size_t words = words_of(channels);
     bool no_memory = false;
@@ -225,8 +227,7 @@ inline Status pack_signs(int threads, size_t images, size_t channels, size_t pix
             if (no_memory) continue;
             const size_t number = (size_t)unit / words, first = (size_t)unit % words * 32;
             for (size_t channel = first; channel < first + 32 && channel < channels; ++channel) {
-                memcpy(values.data, x + (number * channels + channel) * pixels,
-                       pixels * sizeof *x);
+                memcpy(values.data, x + (number * channels + channel) * pixels, pixels * sizeof *x);
                 out.store(signs, values.data, number, channels, channel, pixels);
             }
         }

@@ -1,7 +1,6 @@
-/* The gradient of a convolution's filters, its images having two values.
- *
- * The lanes of a register are sixteen input channels; a table sums four images at one output pixel.
- */
+// The gradient of a convolution's filters, its images having two values.
+//
+// The lanes of a register are sixteen input channels; a table sums four images at one output pixel.
 #ifndef SIGN_SUMS_FILTER_GRADIENT_H
 #define SIGN_SUMS_FILTER_GRADIENT_H
 
@@ -11,11 +10,11 @@ namespace gradient_conv {
 
 struct FilterGradientPlan {
     Geometry g;
-    ptrdiff_t vectors, groups, words; /* of 16 channels; of 4 and of 32 images */
-    ptrdiff_t block_words;            /* words whose tables are held at once */
-    ptrdiff_t block_rows;             /* output rows whose tables are held at once */
+    ptrdiff_t vectors, groups, words;  // of 16 channels; of 4 and of 32 images
+    ptrdiff_t block_words;             // words whose tables are held at once
+    ptrdiff_t block_rows;              // output rows whose tables are held at once
 
-    explicit FilterGradientPlan(const Geometry &geometry) : g(geometry) {
+    explicit FilterGradientPlan(const Geometry& geometry) : g(geometry) {
         const ptrdiff_t cache_bytes = 256 * 1024;
         vectors = ceil_div(g.channels, LANES);
         groups = ceil_div(g.batch, GROUP);
@@ -34,11 +33,11 @@ struct FilterGradientPlan {
     size_t sum_bytes() const { return taps() * TILE * vectors * LANES * 4; }
 };
 
-/* nibbles[pixel][word][channel]: bit b of word w is set where image 32 w + b exceeds `middle`. */
-TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan &plan, const Array4 &images,
+// nibbles[pixel][word][channel]: bit b of word w is set where image 32 w + b exceeds `middle`.
+TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan& plan, const Array4& images,
                                          float middle, ptrdiff_t word, ptrdiff_t vector,
-                                         uint32_t *planes, uint32_t *nibbles) {
-    const Geometry &g = plan.g;
+                                         uint32_t* planes, uint32_t* nibbles) {
+    const Geometry& g = plan.g;
     const ptrdiff_t pixels = g.rows * g.columns;
     const ptrdiff_t first = word * WORD_GROUPS * GROUP;
     const ptrdiff_t count = least(g.batch - first, WORD_GROUPS * GROUP);
@@ -46,9 +45,9 @@ TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan &plan, const A
     const bool rows_adjoin = images.stride[3] == 1 && images.stride[2] == g.columns;
     memset(planes, 0, plan.plane_bytes());
     for (ptrdiff_t c = 0; c < channels; c++) {
-        uint32_t *plane = planes + c * pixels;
+        uint32_t* plane = planes + c * pixels;
         for (ptrdiff_t b = 0; b < count; b++) {
-            const float *source = images.at(first + b, vector * LANES + c, 0, 0);
+            const float* source = images.at(first + b, vector * LANES + c, 0, 0);
             if (rows_adjoin) {
                 set_bits(source, pixels, middle, 1u << b, plane);
                 continue;
@@ -60,25 +59,24 @@ TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan &plan, const A
                         << b;
         }
     }
-    uint32_t *target = nibbles + (word * plan.vectors + vector) * LANES;
+    uint32_t* target = nibbles + (word * plan.vectors + vector) * LANES;
     const ptrdiff_t distance = plan.words * plan.vectors * LANES;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++)
-        for (int c = 0; c < LANES; c++)
-            target[pixel * distance + c] = planes[c * pixels + pixel];
+        for (int c = 0; c < LANES; c++) target[pixel * distance + c] = planes[c * pixels + pixel];
 }
 
-/* tables[row][column][group][filter] of rows [first, last) and of one block of images. */
-TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan &plan, const Patterns &patterns,
-                                         const Array4 &top, ptrdiff_t filter, ptrdiff_t first_group,
+// tables[row][column][group][filter] of rows [first, last) and of one block of images.
+TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan& plan, const Patterns& patterns,
+                                         const Array4& top, ptrdiff_t filter, ptrdiff_t first_group,
                                          ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last,
-                                         float *tables) {
-    const Geometry &g = plan.g;
+                                         float* tables) {
+    const Geometry& g = plan.g;
     const ptrdiff_t pixel_floats = groups * TILE * LANES;
     static const float zero = 0;
     for (ptrdiff_t group = 0; group < groups; group++)
         for (ptrdiff_t t = 0; t < TILE; t++)
             for (ptrdiff_t y = first; y < last; y++) {
-                const float *source[GROUP];
+                const float* source[GROUP];
                 ptrdiff_t step[GROUP];
                 for (int b = 0; b < GROUP; b++) {
                     ptrdiff_t image = (first_group + group) * GROUP + b;
@@ -86,7 +84,7 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan &plan, const P
                     source[b] = inside ? top.at(image, filter + t, y, 0) : &zero;
                     step[b] = inside ? top.stride[3] : 0;
                 }
-                float *target = tables + (y - first) * g.out_columns * pixel_floats +
+                float* target = tables + (y - first) * g.out_columns * pixel_floats +
                                 (group * TILE + t) * LANES;
                 for (ptrdiff_t x = 0; x < g.out_columns; x++)
                     store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
@@ -95,14 +93,13 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan &plan, const P
             }
 }
 
-/* Adds to the sums of TILE filters, one tap and VECTORS x 16 channels. */
+// Adds to the sums of TILE filters, one tap and VECTORS x 16 channels.
 template <int VECTORS>
-TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(const FilterGradientPlan &plan, const uint32_t *nibbles,
-                                         const float *tables, ptrdiff_t first_word,
-                                         ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last,
-                                         ptrdiff_t i, ptrdiff_t j, ptrdiff_t vector,
-                                         float *totals) {
-    const Geometry &g = plan.g;
+TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
+    const FilterGradientPlan& plan, const uint32_t* nibbles, const float* tables,
+    ptrdiff_t first_word, ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last, ptrdiff_t i,
+    ptrdiff_t j, ptrdiff_t vector, float* totals) {
+    const Geometry& g = plan.g;
     const ptrdiff_t left = greatest(0, ceil_div(g.pad_columns - j, g.column_stride));
     const ptrdiff_t right =
         least(g.out_columns, floor_div(g.columns - 1 + g.pad_columns - j, g.column_stride) + 1);
@@ -113,10 +110,10 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(const FilterG
         if (row < 0 || row >= g.rows) continue;
         for (ptrdiff_t x = left; x < right; x++) {
             const ptrdiff_t column = x * g.column_stride + j - g.pad_columns;
-            const uint32_t *pixel =
-                nibbles + ((row * g.columns + column) * plan.words + first_word) * plan.vectors * LANES;
-            const float *table =
-                tables + ((y - first) * g.out_columns + x) * groups * TILE * LANES;
+            const uint32_t* pixel =
+                nibbles +
+                ((row * g.columns + column) * plan.words + first_word) * plan.vectors * LANES;
+            const float* table = tables + ((y - first) * g.out_columns + x) * groups * TILE * LANES;
             for (ptrdiff_t group = 0; group < groups; group += WORD_GROUPS)
                 sums.add(pixel + (group / WORD_GROUPS * plan.vectors + vector) * LANES,
                          table + group * TILE * LANES, LANES, TILE * LANES,
@@ -127,17 +124,17 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(const FilterG
     for (int v = 0; v < VECTORS; v++)
 #pragma GCC unroll 4
         for (int t = 0; t < TILE; t++) {
-            float *total = totals + (t * plan.vectors + vector + v) * LANES;
+            float* total = totals + (t * plan.vectors + vector + v) * LANES;
             sums.add_to(v, t, total);
         }
 }
 
-/* The gradient of TILE filters from `filter` on. */
-TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan &plan, const uint32_t *nibbles,
-                                          const Array4 &top, float low, float high,
-                                          ptrdiff_t filter, float *tables, float *totals,
-                                          float *gradient) {
-    const Geometry &g = plan.g;
+// The gradient of TILE filters from `filter` on.
+TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const uint32_t* nibbles,
+                                          const Array4& top, float low, float high,
+                                          ptrdiff_t filter, float* tables, float* totals,
+                                          float* gradient) {
+    const Geometry& g = plan.g;
     const Patterns patterns = make_patterns(low, high);
     const ptrdiff_t tap_floats = TILE * plan.vectors * LANES;
     memset(totals, 0, plan.sum_bytes());
@@ -150,28 +147,39 @@ TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan &plan, const 
             for (ptrdiff_t i = 0; i < g.filter_rows; i++)
                 for (ptrdiff_t j = 0; j < g.filter_columns; j++)
                     for (ptrdiff_t v = 0; v < plan.vectors; v += TILE) {
-                        float *tap = totals + (i * g.filter_columns + j) * tap_floats;
+                        float* tap = totals + (i * g.filter_columns + j) * tap_floats;
                         switch (least(TILE, plan.vectors - v)) {
-                        case 4: filter_tile<4>(plan, nibbles, tables, word, groups, y, last, i, j, v, tap); break;
-                        case 3: filter_tile<3>(plan, nibbles, tables, word, groups, y, last, i, j, v, tap); break;
-                        case 2: filter_tile<2>(plan, nibbles, tables, word, groups, y, last, i, j, v, tap); break;
-                        default: filter_tile<1>(plan, nibbles, tables, word, groups, y, last, i, j, v, tap);
+                            case 4:
+                                filter_tile<4>(plan, nibbles, tables, word, groups, y, last, i, j,
+                                               v, tap);
+                                break;
+                            case 3:
+                                filter_tile<3>(plan, nibbles, tables, word, groups, y, last, i, j,
+                                               v, tap);
+                                break;
+                            case 2:
+                                filter_tile<2>(plan, nibbles, tables, word, groups, y, last, i, j,
+                                               v, tap);
+                                break;
+                            default:
+                                filter_tile<1>(plan, nibbles, tables, word, groups, y, last, i, j,
+                                               v, tap);
                         }
                     }
         }
     for (ptrdiff_t t = 0; t < least(TILE, g.filters - filter); t++)
         for (ptrdiff_t c = 0; c < g.channels; c++) {
-            float *target = gradient + ((filter + t) * g.channels + c) * plan.taps();
+            float* target = gradient + ((filter + t) * g.channels + c) * plan.taps();
             for (ptrdiff_t tap = 0; tap < plan.taps(); tap++)
                 target[g.flip ? plan.taps() - 1 - tap : tap] =
                     totals[tap * tap_floats + t * plan.vectors * LANES + c];
         }
 }
 
-/* `gradient` (filters, channels, filter_rows, filter_columns), C-contiguous, from `images` of the
- * values low and high and the outputs' gradient `top`. Returns false where memory ran out. */
-static bool filter_gradient(const Geometry &g, const Array4 &images, const Array4 &top, float low,
-                            float high, int threads, float *gradient) {
+// `gradient` (filters, channels, filter_rows, filter_columns), C-contiguous, from `images` of the
+// values low and high and the outputs' gradient `top`. Returns false where memory ran out.
+static bool filter_gradient(const Geometry& g, const Array4& images, const Array4& top, float low,
+                            float high, int threads, float* gradient) {
     const FilterGradientPlan plan(g);
     const Scratch nibbles(plan.nibble_bytes());
     if (!nibbles.get<uint32_t>()) return false;
@@ -180,8 +188,7 @@ static bool filter_gradient(const Geometry &g, const Array4 &images, const Array
     {
         const Scratch planes(plan.plane_bytes()), tables(plan.table_bytes());
         const Scratch totals(plan.sum_bytes());
-        const bool usable =
-            planes.get<uint32_t>() && tables.get<float>() && totals.get<float>();
+        const bool usable = planes.get<uint32_t>() && tables.get<float>() && totals.get<float>();
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t part = 0; part < plan.words * plan.vectors; part++)
             if (usable)

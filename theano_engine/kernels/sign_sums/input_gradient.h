@@ -1,7 +1,7 @@
-/* The gradient of a convolution's images, its filters having two values.
- *
- * The lanes of a register are sixteen input channels; a table sums four filters at one output pixel.
- */
+// The gradient of a convolution's images, its filters having two values.
+//
+// The lanes of a register are sixteen input channels; a table sums four filters at one output
+// pixel.
 #ifndef SIGN_SUMS_INPUT_GRADIENT_H
 #define SIGN_SUMS_INPUT_GRADIENT_H
 
@@ -11,12 +11,12 @@ namespace gradient_conv {
 
 struct InputGradientPlan {
     Geometry g;
-    ptrdiff_t vectors, groups, words; /* of 16 channels; of 4 and of 32 filters */
-    ptrdiff_t left, width;            /* zero columns before the first output pixel; all columns */
-    ptrdiff_t ring;                   /* rows of tables kept */
-    ptrdiff_t column_steps;           /* input columns of one residue, rounded up to TILE */
+    ptrdiff_t vectors, groups, words;  // of 16 channels; of 4 and of 32 filters
+    ptrdiff_t left, width;             // zero columns before the first output pixel; all columns
+    ptrdiff_t ring;                    // rows of tables kept
+    ptrdiff_t column_steps;            // input columns of one residue, rounded up to TILE
 
-    explicit InputGradientPlan(const Geometry &geometry) : g(geometry) {
+    explicit InputGradientPlan(const Geometry& geometry) : g(geometry) {
         vectors = ceil_div(g.channels, LANES);
         groups = ceil_div(g.filters, GROUP);
         words = ceil_div(groups, WORD_GROUPS);
@@ -43,11 +43,11 @@ struct InputGradientPlan {
     }
 };
 
-/* nibbles[tap][word][channel]: bit b of word w is set where filter 32 w + b exceeds `middle`. */
-TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan &plan, const Array4 &filters,
-                                          float middle, ptrdiff_t word, uint32_t *bits,
-                                          uint32_t *nibbles) {
-    const Geometry &g = plan.g;
+// nibbles[tap][word][channel]: bit b of word w is set where filter 32 w + b exceeds `middle`.
+TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan& plan, const Array4& filters,
+                                          float middle, ptrdiff_t word, uint32_t* bits,
+                                          uint32_t* nibbles) {
+    const Geometry& g = plan.g;
     const ptrdiff_t taps = g.filter_rows * g.filter_columns;
     const ptrdiff_t first = word * WORD_GROUPS * GROUP;
     const ptrdiff_t count = least(g.filters - first, WORD_GROUPS * GROUP);
@@ -66,20 +66,20 @@ TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan &plan, const A
                                         << b;
     }
     for (ptrdiff_t tap = 0; tap < taps; tap++) {
-        uint32_t *target = nibbles + (g.flip ? taps - 1 - tap : tap) * plan.tap_words() +
+        uint32_t* target = nibbles + (g.flip ? taps - 1 - tap : tap) * plan.tap_words() +
                            word * plan.vectors * LANES;
         for (ptrdiff_t c = 0; c < g.channels; c++) target[c] = bits[c * taps + tap];
     }
 }
 
-TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan &plan, const Patterns &patterns,
-                                            const Array4 &top, ptrdiff_t image, ptrdiff_t out_row,
-                                            float *tables) {
-    const Geometry &g = plan.g;
-    float *row = tables + ((out_row % plan.ring) * plan.width + plan.left) * plan.pixel_floats();
+TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const Patterns& patterns,
+                                            const Array4& top, ptrdiff_t image, ptrdiff_t out_row,
+                                            float* tables) {
+    const Geometry& g = plan.g;
+    float* row = tables + ((out_row % plan.ring) * plan.width + plan.left) * plan.pixel_floats();
     static const float zero = 0;
     for (ptrdiff_t group = 0; group < plan.groups; group++) {
-        const float *source[GROUP];
+        const float* source[GROUP];
         ptrdiff_t step[GROUP];
         for (int b = 0; b < GROUP; b++) {
             ptrdiff_t filter = group * GROUP + b;
@@ -94,26 +94,26 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan &plan, const
     }
 }
 
-/* Not inlined, so that the sums have the registers for themselves.
- *
- * TILE neighbouring pixels (of one residue) of one input row, VECTORS x 16 channels. */
+// Not inlined, so that the sums have the registers for themselves.
+//
+// TILE neighbouring pixels (of one residue) of one input row, VECTORS x 16 channels.
 template <int VECTORS>
-TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(const InputGradientPlan &plan, const uint32_t *nibbles,
-                                        const float *tables, ptrdiff_t row, ptrdiff_t residue,
-                                        ptrdiff_t step, ptrdiff_t vector, float *target) {
-    const Geometry &g = plan.g;
+TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
+    const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables, ptrdiff_t row,
+    ptrdiff_t residue, ptrdiff_t step, ptrdiff_t vector, float* target) {
+    const Geometry& g = plan.g;
     Sums<VECTORS> sums;
     sums.clear();
     for (ptrdiff_t out_row = plan.first_output_row(row); out_row <= plan.last_output_row(row);
          out_row++) {
         ptrdiff_t i = row + g.pad_rows - out_row * g.row_stride;
-        const float *table_row = tables + (out_row % plan.ring) * plan.width * plan.pixel_floats();
+        const float* table_row = tables + (out_row % plan.ring) * plan.width * plan.pixel_floats();
         ptrdiff_t first = (residue + g.pad_columns) % g.column_stride;
         for (ptrdiff_t j = first; j < g.filter_columns; j += g.column_stride) {
             ptrdiff_t x = step + floor_div(residue + g.pad_columns - j, g.column_stride);
             if (x >= g.out_columns || x + TILE <= 0) continue;
-            const float *table = table_row + (plan.left + x) * plan.pixel_floats();
-            const uint32_t *words = nibbles + (i * g.filter_columns + j) * plan.tap_words();
+            const float* table = table_row + (plan.left + x) * plan.pixel_floats();
+            const uint32_t* words = nibbles + (i * g.filter_columns + j) * plan.tap_words();
             for (ptrdiff_t w = 0; w < plan.words; w++)
                 sums.add(words + (w * plan.vectors + vector) * LANES,
                          table + w * WORD_GROUPS * LANES, plan.pixel_floats(), LANES,
@@ -128,29 +128,35 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(const InputGra
                        target + t * g.column_stride * plan.vectors * LANES + (vector + v) * LANES);
 }
 
-static void input_row(const InputGradientPlan &plan, const uint32_t *nibbles, const float *tables,
-                      ptrdiff_t row, float *buffer) {
-    const Geometry &g = plan.g;
+static void input_row(const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables,
+                      ptrdiff_t row, float* buffer) {
+    const Geometry& g = plan.g;
     for (ptrdiff_t vector = 0; vector < plan.vectors; vector += TILE)
         for (ptrdiff_t residue = 0; residue < g.column_stride; residue++)
             for (ptrdiff_t step = 0; step < plan.column_steps; step += TILE) {
-                float *target =
-                    buffer + (residue + step * g.column_stride) * plan.vectors * LANES;
+                float* target = buffer + (residue + step * g.column_stride) * plan.vectors * LANES;
                 switch (least(TILE, plan.vectors - vector)) {
-                case 4: input_tile<4>(plan, nibbles, tables, row, residue, step, vector, target); break;
-                case 3: input_tile<3>(plan, nibbles, tables, row, residue, step, vector, target); break;
-                case 2: input_tile<2>(plan, nibbles, tables, row, residue, step, vector, target); break;
-                default: input_tile<1>(plan, nibbles, tables, row, residue, step, vector, target);
+                    case 4:
+                        input_tile<4>(plan, nibbles, tables, row, residue, step, vector, target);
+                        break;
+                    case 3:
+                        input_tile<3>(plan, nibbles, tables, row, residue, step, vector, target);
+                        break;
+                    case 2:
+                        input_tile<2>(plan, nibbles, tables, row, residue, step, vector, target);
+                        break;
+                    default:
+                        input_tile<1>(plan, nibbles, tables, row, residue, step, vector, target);
                 }
             }
 }
 
-/* Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous. */
-TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan &plan, const uint32_t *nibbles,
-                                        const Array4 &top, float low, float high, ptrdiff_t image,
-                                        ptrdiff_t first, ptrdiff_t last, float *tables,
-                                        float *buffer, float *target) {
-    const Geometry &g = plan.g;
+// Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous.
+TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uint32_t* nibbles,
+                                        const Array4& top, float low, float high, ptrdiff_t image,
+                                        ptrdiff_t first, ptrdiff_t last, float* tables,
+                                        float* buffer, float* target) {
+    const Geometry& g = plan.g;
     const Patterns patterns = make_patterns(low, high);
     ptrdiff_t next = 0;
     for (ptrdiff_t row = first; row < last; row++) {
@@ -164,14 +170,14 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan &plan, const uin
     }
 }
 
-/* `gradient` (batch, channels, rows, columns), C-contiguous, from `filters` of the values low and
- * high and the outputs' gradient `top`. Returns false where memory ran out. */
-static bool input_gradient(const Geometry &g, const Array4 &filters, const Array4 &top, float low,
-                           float high, int threads, float *gradient) {
+// `gradient` (batch, channels, rows, columns), C-contiguous, from `filters` of the values low and
+// high and the outputs' gradient `top`. Returns false where memory ran out.
+static bool input_gradient(const Geometry& g, const Array4& filters, const Array4& top, float low,
+                           float high, int threads, float* gradient) {
     const InputGradientPlan plan(g);
     const Scratch nibbles(plan.nibble_bytes());
     if (!nibbles.get<uint32_t>()) return false;
-    /* Several pieces for each thread; a piece computes the tables of its margin rows again. */
+    // Several pieces for each thread; a piece computes the tables of its margin rows again.
     const ptrdiff_t wanted = threads > 1 && g.batch ? ceil_div(4 * threads, g.batch) : 1;
     const ptrdiff_t height = ceil_div(greatest(g.rows, 1), least(wanted, greatest(g.rows, 1)));
     const ptrdiff_t pieces = ceil_div(g.rows, height);

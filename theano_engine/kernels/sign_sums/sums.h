@@ -1,9 +1,9 @@
-/* The seam between the two gradients and the instructions that they are summed with.
- *
- * A file sums_<instruction set>.h defines, in the namespace sign_sums: LANES, GROUP, WORD_GROUPS and
- * TILE, TARGET_SIGN_SUMS, Patterns, make_patterns, store_table, Sums and set_bits. Another instruction
- * set is another such file, a line here and its name in theano_engine/ops/gradient_conv.py.
- */
+// The seam between the two gradients and the instructions that they are summed with.
+//
+// A file sums_<instruction set>.h defines, in the namespace sign_sums: LANES, GROUP, WORD_GROUPS
+// and TILE, TARGET_SIGN_SUMS, Patterns, make_patterns, store_table, Sums and set_bits. Another
+// instruction set is another such file, a line here and its name in
+// theano_engine/ops/gradient_conv.py.
 #ifndef SIGN_SUMS_SUMS_H
 #define SIGN_SUMS_SUMS_H
 

@@ -1,12 +1,11 @@
-/* Sums of four floats under all sixteen sign patterns, looked up by nibble, on AVX-512: the arithmetic
- * that the two gradients of a binary convolution share ("four Russians" multiplication).
- *
- * A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
- * multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` fill
- * one 512-bit register, and one `vpermps` fetches the sum of sixteen nibbles at once. That is one
- * lookup and one addition for 4 x 16 multiply-adds. Each 32-bit lane holds eight nibbles, shifted
- * out from the low end.
- */
+// Sums of four floats under all sixteen sign patterns, looked up by nibble, on AVX-512: the
+// arithmetic that the two gradients of a binary convolution share ("four Russians" multiplication).
+//
+// A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
+// multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` fill
+// one 512-bit register, and one `vpermps` fetches the sum of sixteen nibbles at once. That is one
+// lookup and one addition for 4 x 16 multiply-adds. Each 32-bit lane holds eight nibbles, shifted
+// out from the low end.
 #ifndef SIGN_SUMS_SUMS_AVX512_H
 #define SIGN_SUMS_SUMS_AVX512_H
 
@@ -18,10 +17,10 @@
 
 namespace sign_sums {
 
-const int LANES = 16;        /* floats of a register, entries of a table */
-const int GROUP = 4;         /* floats that one table sums */
-const int WORD_GROUPS = 8;   /* nibbles of a 32-bit lane */
-const int TILE = 4;          /* tables that a step looks up in, and index vectors at most */
+const int LANES = 16;       // floats of a register, entries of a table
+const int GROUP = 4;        // floats that one table sums
+const int WORD_GROUPS = 8;  // nibbles of a 32-bit lane
+const int TILE = 4;         // tables that a step looks up in, and index vectors at most
 
 struct Patterns {
     __m512 weight[GROUP];
@@ -37,8 +36,8 @@ TARGET_SIGN_SUMS static inline Patterns make_patterns(float low, float high) {
     return patterns;
 }
 
-TARGET_SIGN_SUMS static inline void store_table(const Patterns &patterns, float a0, float a1,
-                                                float a2, float a3, float *table) {
+TARGET_SIGN_SUMS static inline void store_table(const Patterns& patterns, float a0, float a1,
+                                                float a2, float a3, float* table) {
     __m512 sum = _mm512_mul_ps(_mm512_set1_ps(a0), patterns.weight[0]);
     sum = _mm512_fmadd_ps(_mm512_set1_ps(a1), patterns.weight[1], sum);
     sum = _mm512_fmadd_ps(_mm512_set1_ps(a2), patterns.weight[2], sum);
@@ -46,7 +45,7 @@ TARGET_SIGN_SUMS static inline void store_table(const Patterns &patterns, float 
     _mm512_store_ps(table, sum);
 }
 
-/* The running sums of TILE tables' owners (pixels or filters) times VECTORS x 16 lanes. */
+// The running sums of TILE tables' owners (pixels or filters) times VECTORS x 16 lanes.
 template <int VECTORS>
 struct Sums {
     __m512 value[VECTORS][TILE];
@@ -58,27 +57,27 @@ struct Sums {
 #pragma GCC unroll 4
             for (int t = 0; t < TILE; t++) value[v][t] = _mm512_setzero_ps();
         one = _mm512_set1_ps(1.0f);
-        /* Hidden from the compiler, which would turn a multiplication by one into an addition. */
+        // Hidden from the compiler, which would turn a multiplication by one into an addition.
         asm volatile("" : "+v"(one));
     }
 
-    /* The sums of owner t in the lanes of vector v, to 64-byte aligned memory. */
-    TARGET_SIGN_SUMS inline void store(int v, int t, float *target) const {
+    // The sums of owner t in the lanes of vector v, to 64-byte aligned memory.
+    TARGET_SIGN_SUMS inline void store(int v, int t, float* target) const {
         _mm512_store_ps(target, value[v][t]);
     }
-    TARGET_SIGN_SUMS inline void add_to(int v, int t, float *target) const {
+    TARGET_SIGN_SUMS inline void add_to(int v, int t, float* target) const {
         _mm512_store_ps(target, _mm512_add_ps(_mm512_load_ps(target), value[v][t]));
     }
 
-    /* Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 16 words, `table`: the
-     * first group's table of owner 0; other owners and groups lie at the given distances. */
-    TARGET_SIGN_SUMS inline void add(const uint32_t *nibbles, const float *table,
+    // Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 16 words, `table`: the
+    // first group's table of owner 0; other owners and groups lie at the given distances.
+    TARGET_SIGN_SUMS inline void add(const uint32_t* nibbles, const float* table,
                                      ptrdiff_t owner_distance, ptrdiff_t group_distance,
                                      int groups) {
         __m512i index[VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) index[v] = _mm512_loadu_si512(nibbles + v * LANES);
-        /* Unrolled further, the compiler runs out of registers for the sums. */
+        // Unrolled further, the compiler runs out of registers for the sums.
 #pragma GCC unroll 1
         for (int g = 0; g < groups; g++, table += group_distance) {
             __m512 entries[TILE];
@@ -89,8 +88,8 @@ struct Sums {
 #pragma GCC unroll 4
                 for (int t = 0; t < TILE; t++) {
                     __m512 sum = _mm512_permutexvar_ps(index[v], entries[t]);
-                    /* Lookups, additions and multiply-adds compete for the same ports: half of
-                     * the additions as multiply-adds by one spread them evenly. */
+                    // Lookups, additions and multiply-adds compete for the same ports: half of
+                    // the additions as multiply-adds by one spread them evenly.
                     if ((v + t) & 1)
                         value[v][t] = _mm512_fmadd_ps(sum, one, value[v][t]);
                     else
@@ -102,15 +101,15 @@ struct Sums {
     }
 };
 
-/* Sets `bit` in target[x] where source[x] exceeds `middle`. */
-TARGET_SIGN_SUMS static inline void set_bits(const float *source, ptrdiff_t count, float middle,
-                                             uint32_t bit, uint32_t *target) {
+// Sets `bit` in target[x] where source[x] exceeds `middle`.
+TARGET_SIGN_SUMS static inline void set_bits(const float* source, ptrdiff_t count, float middle,
+                                             uint32_t bit, uint32_t* target) {
     const __m512 threshold = _mm512_set1_ps(middle);
     const __m512i mark = _mm512_set1_epi32((int)bit);
     for (ptrdiff_t x = 0; x < count; x += LANES) {
         __mmask16 inside = count - x >= LANES ? 0xffff : (__mmask16)((1u << (count - x)) - 1);
-        __mmask16 set = _mm512_mask_cmp_ps_mask(
-            inside, _mm512_maskz_loadu_ps(inside, source + x), threshold, _CMP_GT_OQ);
+        __mmask16 set = _mm512_mask_cmp_ps_mask(inside, _mm512_maskz_loadu_ps(inside, source + x),
+                                                threshold, _CMP_GT_OQ);
         __m512i word = _mm512_maskz_loadu_epi32(inside, target + x);
         _mm512_mask_storeu_epi32(target + x, inside, _mm512_mask_or_epi32(word, set, word, mark));
     }
