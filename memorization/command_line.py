@@ -18,11 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from foundations import memory
 from foundations.errors import UserError
 from foundations.reading import printable
 
 # Of a complaint, which may hold a path or two.
 MOST_OF_A_LINE = 4000
+
+# Half of it does not do to load Theano and to start a compiler.
+LEAST_ADDRESS_SPACE = 900 << 20
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -112,6 +116,20 @@ class StopRequest:
         self.signal_number = number
 
 
+def check_process() -> None:
+    """Raise UserError where this process cannot train, whatever it is asked for."""
+    if sys.flags.optimize > 1:
+        raise UserError(
+            "python -OO (PYTHONOPTIMIZE=2) takes away the docstrings that Theano puts together; "
+            "leave it out, or use -O"
+        )
+    if memory.address_space() < LEAST_ADDRESS_SPACE:
+        raise UserError(
+            f"{memory.address_space() / 2**20:.0f} MB of addresses (ulimit -v) are too few to "
+            f"compile and train with: at least {LEAST_ADDRESS_SPACE >> 20} MB are needed"
+        )
+
+
 def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
     """Call `main` as a command does: what the user can put right becomes one line, exit code 2.
 
@@ -130,6 +148,14 @@ def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
     except (UserError, OSError) as error:
         # Whatever foreign text a message took in, it stays one line, and moves no cursor.
         print(f"{name}: error: {printable(error, MOST_OF_A_LINE)}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        told = printable(error, MOST_OF_A_LINE) or "no more is to be had"
+        print(
+            f"{name}: error: out of memory ({told}); a smaller --width, --batch-size or "
+            "--train-size may fit",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except Interrupted as interruption:
         print(f"{name}: {interruption}", file=sys.stderr)

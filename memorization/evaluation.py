@@ -52,6 +52,7 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
         help="what executes the graph (default: cpu)",
     )
     chosen = parser.parse_args(argv)
+    command_line.check_process()
     if (chosen.images is None) != (chosen.labels is None):
         parser.error("--images and --labels belong together")
     if chosen.images is not None and chosen.params is None:

@@ -37,7 +37,9 @@ def options(
     script: str, documentation: str | None, argv: Sequence[str] | None, **defaults: Any
 ) -> Options:
     """The options of a script; `defaults` are its own values of any of `Options`."""
-    return parse(script, documentation, argv, **defaults)
+    chosen = parse(script, documentation, argv, **defaults)
+    command_line.check_process()
+    return chosen
 
 
 def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:

@@ -11,7 +11,7 @@ import numpy as np
 
 import binary_net
 from binary_net import lasagne
-from foundations import files
+from foundations import files, memory
 from foundations.errors import UserError
 from foundations.streams import Purpose, mrg_seed, random_state
 from theano_engine import theano
@@ -34,7 +34,15 @@ BATCH_NORM = {"epsilon": 1e-4, "alpha": 0.1}
 
 
 def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
-    """Every width times `factor`, rounded; UserError where a layer would vanish."""
+    """Every width times `factor`, rounded.
+
+    Raises UserError where a layer would vanish, or the weights would not fit the memory.
+    """
+    if training_bytes([width * factor for width in widths]) > memory.available():
+        raise UserError(
+            f"--width {factor:g}: the weights alone, with their gradients and Adam's moments, are "
+            f"more than the {memory.available() / 2**30:.1f} GB of memory that there are"
+        )
     scaled = tuple(round(width * factor) for width in widths)
     if min(scaled) < 1:
         raise UserError(
@@ -42,6 +50,19 @@ def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
             f"{min(widths)}, so use at least {1 / min(widths):g}"
         )
     return scaled
+
+
+def training_bytes(widths: Sequence[float]) -> float:
+    """What a network's weights take while they are trained, at least; biases are left out.
+
+    Four float32 each: the weight, its gradient and Adam's two moments.
+    """
+    channels, size, _ = IMAGE_SHAPE
+    filters, units = widths[:6], widths[6:]
+    area = (size // 2**3) ** 2
+    weights = sum(9 * a * b for a, b in zip((channels, *filters), filters))
+    weights += sum(a * b for a, b in zip((area * filters[-1], *units), (*units, N_CLASSES)))
+    return 16 * weights
 
 
 def build_cnn(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from support.project import check_one_line, run_script
+from support.project import PROJECT, check_one_line, run_script
 
 OPTIONS = {
     ("--epochs", "-1"): "--epochs",
@@ -23,12 +25,26 @@ OPTIONS = {
     ("--epoch", "3"): "--epoch",
     ("stray",): "stray",
     ("--data-dir", "nowhere"): "nowhere",
+    ("--data-dir", "nowhere", "--synthetic"): "--synthetic",
+    ("--width", "1e308", "--synthetic"): "--width 1e+308",
+    ("--width", "1e5", "--synthetic"): "--width 100000",
+    ("--as-in-2017", "--train-size", "49", "--synthetic"): "--as-in-2017",
+    ("--as-in-2017", "--batch-size", "9000", "--synthetic"): "--batch-size 9000",
 }
 
 
 @pytest.mark.parametrize(("arguments", "named"), OPTIONS.items())
 def test_wrong_options(arguments, named, tmp_path):
     check_one_line(run_script("cifar10_random_labels.py", *arguments, cwd=tmp_path), named)
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_cannot_train(tmp_path):
+    script = "cifar10_random_labels.py"
+    check_one_line(run_script(script, "--synthetic", cwd=tmp_path, PYTHONOPTIMIZE="2"), "-OO")
+    limited = f"ulimit -v 700000; exec {sys.executable} {PROJECT / script} --synthetic"
+    done = subprocess.run(["sh", "-c", limited], cwd=tmp_path, capture_output=True, text=True)
+    check_one_line(done, "ulimit -v")
     assert not list(tmp_path.iterdir())
 
 
