@@ -11,9 +11,7 @@ from theano.tensor import TensorType, as_tensor_variable
 from theano.tensor.nnet.abstract_conv import get_conv_output_shape
 
 from theano_engine.ops.kernel_op import KernelOp
-
-# In place of a number of rows or columns of padding, both of which depend on the filters' size.
-HALF, FULL = -1, -2
+from theano_engine.ops.padding import FULL, HALF, pads_of, resolved
 
 
 class BinaryConv2d(KernelOp):
@@ -62,12 +60,9 @@ class BinaryConv2d(KernelOp):
         scale=1.0,
         real_images=False,
     ):
-        if isinstance(border_mode, str):
-            pad = {"valid": 0, "half": HALF, "full": FULL}[border_mode]
-            border_mode = (pad, pad)
-        elif isinstance(border_mode, int):
-            border_mode = (border_mode, border_mode)
-        self.pad_rows, self.pad_columns = (int(pad) for pad in border_mode)
+        (self.pad_rows, below), (self.pad_columns, right) = pads_of(border_mode)
+        if (self.pad_rows, self.pad_columns) != (below, right):
+            raise ValueError(f"BinaryConv2d pads both sides alike, not by {border_mode}")
         self.stride_rows, self.stride_columns = (int(stride) for stride in subsample)
         self.filter_flip = bool(filter_flip)
         self.unit_images = bool(unit_images)
@@ -92,7 +87,7 @@ class BinaryConv2d(KernelOp):
     def padding(self, filter_rows, filter_columns):
         """Rows and columns of padding on each side, for filters of that size."""
         sizes = ((self.pad_rows, filter_rows), (self.pad_columns, filter_columns))
-        return tuple({HALF: size // 2, FULL: size - 1}.get(pad, pad) for pad, size in sizes)
+        return tuple(resolved(pad, size) for pad, size in sizes)
 
     def perform(self, node, inputs, outputs, params):
         images, filters = inputs
@@ -149,10 +144,7 @@ CONV_GEOMETRY = """
             %(fail)s
         }
         npy_int64 pads[2] = {%(params)s->pad_rows, %(params)s->pad_columns};
-        for (int i = 0; i < 2; ++i)
-            pads[i] = pads[i] == -1   ? filter_sizes[2 + i] / 2
-                      : pads[i] == -2 ? filter_sizes[2 + i] - 1
-                                      : pads[i];
+        for (int i = 0; i < 2; ++i) pads[i] = padding(pads[i], filter_sizes[2 + i]);
         geometry.images = image_sizes[0];
         geometry.channels = filter_sizes[1];
         geometry.rows = image_sizes[2];

@@ -10,12 +10,10 @@ import theano.tensor as T
 from theano.gof import Apply, ParamsType
 
 from theano_engine.ops.kernel_op import KernelOp
+from theano_engine.ops.padding import pads_of
 
 # The lowest instruction set that the kernels have a form for.
 LEVEL = "avx512"
-
-# Paddings that follow from the filter's size carry negative marks down to the C code.
-_PAD_MODES = {"valid": ((0, 0),) * 2, "half": ((-1, -1),) * 2, "full": ((-2, -2),) * 2}
 
 _SUPPORT_CODE = """
 static gradient_conv::Array4 array4(PyArrayObject *array) {
@@ -24,10 +22,6 @@ static gradient_conv::Array4 array4(PyArrayObject *array) {
     for (int axis = 0; axis < 4; axis++)
         result.stride[axis] = PyArray_STRIDE(array, axis) / (npy_intp)sizeof(float);
     return result;
-}
-
-static ptrdiff_t padding(npy_int64 given, ptrdiff_t filter_size) {
-    return given >= 0 ? given : given == -1 ? filter_size / 2 : filter_size - 1;
 }
 
 static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_t pad_right) {
@@ -57,15 +51,13 @@ class _BinaryConvGradient(KernelOp):
     )
 
     def __init__(self, border_mode, subsample, filter_flip, low, high):
-        if border_mode not in _PAD_MODES:
-            border_mode = tuple((n, n) if isinstance(n, int) else tuple(n) for n in border_mode)
-        self.border_mode = border_mode
+        self.border_mode = border_mode if isinstance(border_mode, str) else pads_of(border_mode)
         self.subsample = tuple(int(n) for n in subsample)
         self.filter_flip = bool(filter_flip)
         self.low, self.high = float(low), float(high)
 
     def get_params(self, node):
-        pads = _PAD_MODES.get(self.border_mode, self.border_mode)
+        pads = pads_of(self.border_mode)
         return self.params_type.get_params(
             pad_top=pads[0][0],
             pad_bottom=pads[0][1],

@@ -6,6 +6,7 @@
 #ifndef PRODUCT_CONVOLUTION_H
 #define PRODUCT_CONVOLUTION_H
 
+#include "common/padding.h"
 #include "product/layout.h"
 #include "product/real_product.h"
 

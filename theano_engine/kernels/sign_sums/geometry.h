@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/padding.h"
 #include "sign_sums/sums.h"
 
 namespace gradient_conv {
