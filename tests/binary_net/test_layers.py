@@ -83,6 +83,7 @@ def test_stochastic_weights_are_drawn_with_their_probability():
     np.testing.assert_allclose(positive, [0, 0.25, 0.5, 0.75, 1], atol=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"pad": 1, "stride": 2}, {"pad": "same"}, {"pad": "full"}, {"b": None}]
 )
@@ -93,6 +94,7 @@ def test_convolution_gradients(float64, options):
     check_weight_gradient(network, x, float64)
 
 
+@pytest.mark.slow
 def test_dense_gradients(float64):
     x = float64.normal(size=(3, 2, 4))
     network = binary_net.DenseLayer(lasagne.layers.InputLayer(x.shape), 5, stochastic=False)
@@ -178,6 +180,7 @@ def test_clipping_and_scaling():
     assert evaluate(updates[network.b]).tolist() == [1] * 5
 
 
+@pytest.mark.slow
 def test_a_network_works_as_any_lasagne_network():
     network = lasagne.layers.InputLayer((None, 2, 8, 8))
     network = binary_net.Conv2DLayer(network, 4, 3, pad="same", stochastic=False)

@@ -75,6 +75,7 @@ def test_series_differ_without_colour():
     assert len({line for line, _ in looks}) == len({marker for _, marker in looks}) == 8
 
 
+@pytest.mark.slow
 def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     """The frames' colour is there as often as labels differ, and gone where none does."""
     frame = np.array([0xD5, 0x5E, 0x00]) / 255
@@ -101,6 +102,7 @@ def test_drawing_again_gives_the_same_vector_figure(short_run, tmp_path):
     assert (copy / "curves.svg").read_bytes() == (short_run / "curves.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_history_of_images_is_drawn_where_it_was_measured(short_run, tmp_path):
     folder = lengthened(short_run, tmp_path / "long", 120)
     first = np.arange(130) - 9
@@ -128,6 +130,7 @@ def test_what_cannot_be_read_is_named(short_run, tmp_path, name, content, named)
         drawn_again(copy)
 
 
+@pytest.mark.slow
 def test_another_data_set_is_refused(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / "other")
     record = json.loads((copy / "run.json").read_text())

@@ -29,6 +29,8 @@ from support.runs import (
 from foundations.errors import UserError
 from memorization.run.record import load_record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_sigkill_at_random_moments(undisturbed, tmp_path):

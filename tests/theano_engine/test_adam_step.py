@@ -41,6 +41,7 @@ class Training:
         return [v.get_value() for v in (self.W, *self.moments)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [12.5, 1.0])
 def test_adam_step_is_the_plain_graphs(scale):
     ours, plain = Training(scale=scale), Training("binary", scale=scale)
@@ -76,6 +77,7 @@ def test_adam_step_refuses_a_gradient_of_another_shape():
         Training().step(np.zeros((5, 6), "float32"), 0.1)
 
 
+@pytest.mark.slow
 def test_unbounded_parameters_and_other_rules_stay_theanos():
     assert "AdamStep" not in _ops(Training(clipped=False).step)
     W, gradient = theano.shared(np.zeros((5, 7), "float32")), T.matrix()

@@ -71,6 +71,7 @@ def _assert_close(ours, theirs):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_outputs_and_gradients_are_the_plain_graphs(functions):
     dimensions, kernels, plain = functions
     for shape in SHAPES[dimensions]:

@@ -145,6 +145,7 @@ def test_filters_that_only_look_binary_are_left_alone(kernels):
     assert not any(isinstance(op, BinaryConv2d) for op in ops_of(convolved(tanh(x4), kernels)))
 
 
+@pytest.mark.slow
 def test_what_the_kernel_does_not_cover_is_left_alone():
     signs = signs_of(filters())
     grouped = convolved(tanh(T.tensor4()), signs, num_groups=2)
@@ -305,6 +306,7 @@ def small_network(activation, seed=0, channels=3):
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("activation", "channels"), [(tanh, 3), (sigmoid, 3), (tanh, 5)])
 def test_results_of_a_tested_network_are_the_same(activation, channels):
     network = small_network(activation, channels=channels)
@@ -331,6 +333,7 @@ FORWARD_REWRITES = (
 )
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_the_same():
     """Three steps with and without the forward rewrites, from one start."""
     generator = np.random.RandomState(7)

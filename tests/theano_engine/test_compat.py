@@ -20,6 +20,7 @@ subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [None, "gcc.cxxflags=-O2", "blas.ldflags=,openmp=False"])
 def test_a_child_process_starts_from_the_same_flags(flags):
     """Settings handed down would pass for the user's, and the BLAS that they name not be loaded."""
@@ -105,6 +106,7 @@ def test_without_a_blas_there_is_one_warning(tmp_path):
     assert "openmp=True needs a BLAS" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_compiler_that_is_too_old(tmp_path):
     compiler = tmp_path / "g++"
     compiler.write_text("#!/bin/sh\necho 6.3.0\n")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support import promotion
 
 
+@pytest.mark.slow
 def test_dtypes_constants_filters_and_values():
     record = json.loads(promotion.RECORD.read_text(encoding="utf-8"))
     found = dict(promotion.cases())

@@ -20,6 +20,7 @@ def repeated(mode, oracle):
     return recorded, losses, lasagne.layers.get_all_param_values(recorded.network)
 
 
+@pytest.mark.slow
 def test_the_recorded_losses(repeated, oracle):
     _, losses, _ = repeated
     np.testing.assert_allclose(losses[:3], oracle["losses"][:3], rtol=0, atol=1e-5)
@@ -45,6 +46,7 @@ def test_the_recorded_outputs_with_the_recorded_parameters(repeated, oracle):
     np.testing.assert_allclose(np.asarray(output), oracle["out"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_stochastic_weights_and_dropout_as_by_theano(mode):
     """Both draw the same numbers in PyTorch, so the losses of a step agree."""
     X, targets = normal(12, 20), np.sign(normal(12, 4, seed=2))
