@@ -147,10 +147,12 @@ def open_npz(path: str | os.PathLike, problem: str, **words: str) -> Iterator[An
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise ValueError("not an archive of arrays")
         with loaded as stored:
-            size = sum(member.file_size for member in stored.zip.infolist())
+            # None only once it is closed.
+            archive: Any = stored.zip
+            size = sum(member.file_size for member in archive.infolist())
             if size > MOST_BYTES:
                 raise ValueError(f"claims to hold {size:,} bytes")
-            damaged = stored.zip.testzip()
+            damaged = archive.testzip()
             if damaged is not None:
                 raise ValueError(f"{printable(damaged)} is damaged")
             yield stored
