@@ -2,7 +2,8 @@
 
 The names, arguments and defaults are those of BinaryNet (Courbariaux et al., arXiv 1602.02830) as
 the memorisation experiments used them in 2017. Importing this module is all that `import theano`
-and `import lasagne` need to work on a current Python.
+and `import lasagne` need to work on a current Python; where the project is installed, the order of
+the three does not matter.
 
     import binary_net
     import lasagne
@@ -17,6 +18,7 @@ and `import lasagne` need to work on a current Python.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from importlib import import_module
 from typing import Any
@@ -26,11 +28,17 @@ import numpy as np
 from foundations import files
 from theano_engine import T, theano
 from theano_engine.ops.batch_norm import batch_normalization_train
-from theano_engine.ops.rounding import round3
+from theano_engine.ops.binary_units import (
+    binarization,
+    binary_sigmoid_unit,
+    binary_tanh_unit,
+    hard_sigmoid,
+)
 from training_loop import loop
 from training_loop.evaluation import Examples, evaluate
 from training_loop.loop import DivergenceError
 from training_loop.observers import Observer
+from training_loop.printed import PrintedEpochs
 from training_loop.progress import Progress
 
 # Only now is Theano, which it imports, ready.
@@ -41,6 +49,7 @@ __all__ = [
     "Conv2DLayer",
     "DenseLayer",
     "DivergenceError",
+    "batch_norm",
     "binarization",
     "binary_sigmoid_unit",
     "binary_tanh_unit",
@@ -52,52 +61,12 @@ __all__ = [
 ]
 
 
-def hard_sigmoid(x):
-    """`clip((x + 1) / 2, 0, 1)`: BinaryNet's piecewise linear sigmoid (arXiv 1602.02830, eq. 3)."""
-    return T.clip((x + 1.0) / 2.0, 0, 1)
-
-
-def binary_tanh_unit(x):
-    """+1 where x >= 0, else -1; the gradient passes where |x| <= 1 (arXiv 1602.02830, eq. 4).
-
-    Forward: `2 * round3(hard_sigmoid(x)) - 1`. Backward: `dL/dx = dL/dy * (|x| <= 1)`.
-    """
-    return 2.0 * round3(hard_sigmoid(x)) - 1.0
-
-
-def binary_sigmoid_unit(x):
-    """1 where x >= 0, else 0; the gradient passes, halved, where |x| <= 1.
-
-    Forward: `round3(hard_sigmoid(x))`. Backward: `dL/dx = dL/dy / 2 * (|x| <= 1)`.
-    """
-    return round3(hard_sigmoid(x))
-
-
-def binarization(W, H, binary=True, deterministic=False, stochastic=False, srng=None):
-    """The weights that a layer computes with: `W`'s shape and dtype, values -H and +H.
-
-    Deterministic: +H where `W > 0`, else -H (rounding half to even sends W = 0 to -H, as in the
-    original). Stochastic: +H with probability `hard_sigmoid(W / H)`, drawn from `srng`
-    (arXiv 1602.02830, eq. 1 and 2). With `binary=False`, or where a stochastic layer is asked for a
-    deterministic output, the real-valued `W` itself.
-    """
-    if not binary or (deterministic and stochastic):
-        return W
-    probability = hard_sigmoid(W / H)
-    if stochastic:
-        positive = srng.binomial(n=1, p=probability, size=T.shape(probability))
-        positive = T.cast(positive, theano.config.floatX)
-    else:
-        positive = T.round(probability, mode="half_to_even")
-    return T.cast(T.switch(positive, H, -H), theano.config.floatX)
-
-
 class _BinarizedWeights:
     """What the binarized dense and convolutional layers share: options, parameter, binarization.
 
-    The real-valued parameter `W` is uniform in (-H, H) at the start and carries the single tag
-    `binary`, so that it is not among a network's `trainable` parameters: its update goes through
-    `compute_grads` and `clipping_scaling`.
+    The real-valued parameter `W` is uniform in (-H, H) at the start, unless an argument `W` says
+    otherwise, and carries the single tag `binary`, so that it is not among a network's `trainable`
+    parameters: its update goes through `compute_grads` and `clipping_scaling`.
     """
 
     W: Any
@@ -116,7 +85,7 @@ class _BinarizedWeights:
 
     def _initial_weights(self, keywords):
         if self.binary:
-            keywords["W"] = lasagne.init.Uniform((-self.H, self.H))
+            keywords.setdefault("W", lasagne.init.Uniform((-self.H, self.H)))
         return keywords
 
     def _tag_weights(self):
@@ -324,6 +293,34 @@ class BatchNormLayer(lasagne.layers.Layer):
         return [theano.clone(average, share_inputs=False) for average in (self.mean, self.inv_std)]
 
 
+def batch_norm(layer, **options):
+    """`layer` with batch normalisation between its sums and its nonlinearity; as in Lasagne 0.2.
+
+    The bias of `layer`, which beta makes superfluous, is taken from it, and its nonlinearity
+    follows in a layer of its own. `options` are those of `BatchNormLayer`.
+    """
+    nonlinearity = getattr(layer, "nonlinearity", None)
+    if nonlinearity is not None:
+        layer.nonlinearity = lasagne.nonlinearities.identity
+    if getattr(layer, "b", None) is not None:
+        del layer.params[layer.b]
+        layer.b = None
+    name = getattr(layer, "name", None)
+    if name is not None:
+        options.setdefault("name", f"{name}_bn")
+    normalized = BatchNormLayer(layer, **options)
+    if nonlinearity is None:
+        return normalized
+    name = None if normalized.name is None else f"{normalized.name}_nonlin"
+    return lasagne.layers.NonlinearityLayer(normalized, nonlinearity, name=name)
+
+
+# Programs of 2017 ran on a Lasagne between 0.1 and 0.2, which had these names already.
+for _addition in (BatchNormLayer, batch_norm):
+    if not hasattr(lasagne.layers, _addition.__name__):
+        setattr(lasagne.layers, _addition.__name__, _addition)
+
+
 def compute_grads(loss, network):
     """The straight-through gradients of `loss` for every binary weight of `network`.
 
@@ -384,14 +381,17 @@ def train(
     """Train `model` and test it on all three sets after every epoch; returns the rows of metrics.
 
     train_fn(X_batch, y_batch, learning_rate) updates the parameters and returns the batch's mean
-    loss; val_fn(X_batch, y_batch) returns each image's loss and predicted class. The X are arrays
-    indexed along their first axis; the y are labels (n,) or one-hot targets (n, classes). The
-    learning rate of epoch e, counted from 0, is `LR_start * LR_decay ** e`. `save_path` receives
-    the parameters after every epoch, as `arr_0`, `arr_1` ... in `get_all_params` order. With
-    `shuffle_parts` > 1 images stay within their part of the training set when they are shuffled.
+    loss. val_fn(X_batch, y_batch) returns the batch's mean loss and error, as BinaryNet's did, or
+    each image's loss and predicted class, from which the errors of single classes follow as well.
+    The X are arrays indexed along their first axis; the y are labels (n,) or one-hot targets (n,
+    classes). The learning rate of epoch e, counted from 0, is `LR_start * LR_decay ** e`.
+    `save_path`, with `.npz` added where it lacks it, receives the parameters after every epoch, as
+    `arr_0`, `arr_1` ... in `get_all_params` order. With `shuffle_parts` > 1 images stay within
+    their part of the training set when they are shuffled. Each epoch is printed.
 
     Raises DivergenceError at the first batch whose loss is not finite.
     """
+    saved = [] if save_path is None else [_SavedParameters(model, save_path)]
     return loop.train(
         loop.Functions(train_fn, val_fn),
         {
@@ -401,14 +401,15 @@ def train(
         },
         loop.Schedule(num_epochs, batch_size, LR_start, LR_decay, shuffle_parts=shuffle_parts),
         Progress(),
-        [] if save_path is None else [_SavedParameters(model, save_path)],
+        [PrintedEpochs(num_epochs), *saved],
     )
 
 
 class _SavedParameters(Observer):
     def __init__(self, model, path):
         self._model = model
-        self._path = path
+        path = os.fspath(path)
+        self._path = path if path.endswith(".npz") else f"{path}.npz"
 
     def epoch_ends(self, row, evaluations):
         files.save_arrays(self._path, *lasagne.layers.get_all_param_values(self._model))

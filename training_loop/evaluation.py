@@ -57,6 +57,26 @@ class Evaluation:
         return [share(wrong, self.labels == label) for label in range(n_classes)]
 
 
+@dataclass(frozen=True)
+class MeansOfBatches(Evaluation):
+    """A test pass that told no more than the mean loss and error of each batch.
+
+    `losses` (n,) and `errors` (n,) float: what was told of each image's batch, so that their means
+    weight a batch by its size. There are no `predictions`, and no errors of single classes.
+    """
+
+    errors: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Share of images whose prediction is not their label, 0 to 1; NaN for an empty set."""
+        return float(np.mean(self.errors, dtype=np.float64)) if len(self.errors) else math.nan
+
+    def class_errors(self, n_classes: int) -> list[float]:
+        """NaN for every class."""
+        return [math.nan] * n_classes
+
+
 def share(flags: np.ndarray, among: Any = slice(None)) -> float:
     """The share of true `flags` (n,) bool, or of those in the mask `among`; NaN of none."""
     chosen = flags[among]
@@ -80,17 +100,25 @@ def evaluate(
 ) -> Evaluation:
     """One test pass over all of X (n, ...) and y (n,) or (n, classes), the last batch included.
 
-    `val_fn(X_batch, y_batch)` returns each image's loss (batch,) and predicted class (batch,).
+    `val_fn(X_batch, y_batch)` returns each image's loss (batch,) and predicted class (batch,), or
+    two numbers: the batch's mean loss and its share of wrong predictions.
     """
     losses: list[np.ndarray] = []
-    predictions: list[np.ndarray] = []
+    told: list[np.ndarray] = []
+    only_means = False
     for chosen in batches(np.arange(len(X)), batch_size):
-        batch_losses, batch_predictions = val_fn(X[chosen], y[chosen])
+        batch_losses, batch_told = val_fn(X[chosen], y[chosen])
+        only_means = np.ndim(batch_losses) == 0
+        if only_means:
+            batch_losses = np.full(len(chosen), batch_losses)
+            batch_told = np.full(len(chosen), batch_told)
         losses.append(np.asarray(batch_losses))
-        predictions.append(np.asarray(batch_predictions))
+        told.append(np.asarray(batch_told))
         batch_ends(len(chosen))
-    return Evaluation(
-        np.concatenate(losses) if losses else np.zeros(0),
-        np.concatenate(predictions).astype(np.int64) if losses else np.zeros(0, np.int64),
-        class_numbers(y),
-    )
+    all_losses = np.concatenate(losses) if losses else np.zeros(0)
+    labels = class_numbers(y)
+    if only_means:
+        no_predictions = np.zeros(0, np.int64)
+        return MeansOfBatches(all_losses, no_predictions, labels, np.concatenate(told))
+    predictions = np.concatenate(told).astype(np.int64) if told else np.zeros(0, np.int64)
+    return Evaluation(all_losses, predictions, labels)

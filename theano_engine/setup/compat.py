@@ -1,33 +1,50 @@
-"""Everything that stands between PyPI's Theano 1.0.5 and Lasagne 0.1 and a working import.
+"""Everything that stands between PyPI's Theano 1.0.5 and a working import.
 
-`prepare()` has to run before Theano is imported; importing `theano_engine` runs it. Each step names
+`theano_engine.setup.finder` enters `importing_theano` whenever Theano is imported. Each step names
 the change in the outside world that made it necessary.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from theano_engine.setup import (
     compile_cache,
-    compiler,
+    finder,
     flags,
     memory,
     numpy_names,
     stand_ins,
     theano_changes,
+    threads,
 )
+from theano_engine.setup.environment import changed_environment
+from theano_engine.setup.errors import SetupError
 
 
 def prepare() -> None:
     """Import Theano so that it works, quietly and fast, in this process.
 
-    Raises `SetupError` when no C++ compiler can be found.
+    Raises `SetupError` as `importing_theano` does, or where Theano came before it could be prepared
+    for.
     """
-    if "theano" in sys.modules:
-        return
+    finder.install()
+    importlib.import_module("theano")
+
+
+@contextmanager
+def importing_theano() -> Iterator[None]:
+    """Within this context Theano's own modules are executed, once in a process.
+
+    Raises `SetupError` when something is missing, or is set to what cannot be used.
+    """
+    _forget_a_half_import()
     numpy_names.restore()
     stand_ins.install()
     stand_ins.leave_scan_to_python()
@@ -36,24 +53,40 @@ def prepare() -> None:
     # work; read when the OpenMP library is loaded, with Theano's first compiled module.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     memory.keep_freed()
-    set_by_user = os.environ.get("THEANO_FLAGS")
-    user_flags = flags.read_user_flags()
-    own_flags = flags.default_flags(user_flags)
-    compiler.check(user_flags.get("cxx", "g++"))
-    given = os.environ.get("THEANO_FLAGS", "")
-    defaults = ",".join(f"{name}={value}" for name, value in own_flags.items())
-    # Of a flag given twice Theano takes the last, so what the user set wins.
-    os.environ["THEANO_FLAGS"] = f"{defaults},{given}" if given else defaults
     compile_cache.install_lock()
     try:
         # Theano reads its flags now, once.
-        import theano  # noqa: F401
+        with (
+            changed_environment("THEANO_FLAGS", flags.for_theano()),
+            threads.theano_reads_threads(),
+        ):
+            yield
+    except BaseException as error:
+        _forget_a_half_import()
+        _name_a_refused_flag(error)
+        raise
+    theano_changes.install()
+    compile_cache.install()
+    threads.use_one_after_fork()
 
-        theano_changes.install()
-        compile_cache.install()
-    finally:
-        # A child process would take ours for its user's, and not load the BLAS that they name.
-        flags.restore_environment("THEANO_FLAGS", set_by_user)
+
+def _forget_a_half_import() -> None:
+    # What failed half way has left its parts behind, which a second import would take for whole.
+    for name in [name for name in sys.modules if name.startswith("theano.")]:
+        if name != "theano.gof.compilelock":
+            del sys.modules[name]
+
+
+def _name_a_refused_flag(error: BaseException) -> None:
+    """Raise SetupError if it was a flag of the user's that Theano ended at."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        parameter = frame.f_locals.get("configparam")
+        if frame.f_code.co_name == "AddConfigVar" and parameter is not None:
+            value, source = flags.find(parameter.fullname)
+            raise SetupError(
+                f"{parameter.fullname}={value} ({source}): Theano does not accept that "
+                f"({' '.join(str(error.args[0] if error.args else error).split())})"
+            ) from error
 
 
 def _silence_what_no_user_can_act_on() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from theano_engine.setup.errors import SetupError
@@ -12,11 +15,17 @@ from theano_engine.setup.errors import SetupError
 OLDEST_GCC = 8
 
 
-def check(compiler: str) -> None:
-    """Raise `SetupError` where `compiler` is not on the PATH, or is a g++ that is too old."""
-    # Theano takes an empty name for the wish to compile nothing.
-    if not compiler:
-        return
+def check(compiler: str | None) -> None:
+    """Raise `SetupError` where there is no `compiler`, or it is a g++ that is too old.
+
+    None stands for the system's g++, which is Theano's default.
+    """
+    if compiler == "":
+        raise SetupError(
+            "cxx= (no C++ compiler): without one Theano computes neither convolutions nor the "
+            "binary layers; take cxx out of THEANO_FLAGS or .theanorc, or name a compiler there"
+        )
+    compiler = compiler or "g++"
     if shutil.which(compiler) is None:
         raise SetupError(
             f"no C++ compiler: Theano compiles its graphs with {compiler}, which is not on the "
@@ -30,3 +39,26 @@ def check(compiler: str) -> None:
                 f"{compiler} is version {asked.stdout.strip()}, too old: install g++ {OLDEST_GCC} "
                 "or later, or name one with THEANO_FLAGS=cxx=/path/to/g++"
             )
+
+
+def cannot_link(compiler: str, link_flags: str) -> str | None:
+    """Why no program that multiplies matrices works with `link_flags`; None where one does."""
+    text = 'extern "C" void sgemm_(); int main(int n, char **) { if (n > 9) sgemm_(); }'
+    plain = {**os.environ, "LC_ALL": "C"}
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program"
+        try:
+            command = [compiler, "-x", "c++", "-", "-x", "none", "-o", str(program)]
+            command += shlex.split(link_flags)
+            for step, given in ((command, text), ([str(program)], None)):
+                done = subprocess.run(step, input=given, capture_output=True, text=True, env=plain)
+                if done.returncode:
+                    told = [
+                        line
+                        for line in done.stderr.splitlines()
+                        if "cannot" in line or "undefined" in line
+                    ]
+                    return (told or done.stderr.splitlines() or ["it ends at once"])[0].strip()
+        except (OSError, ValueError) as error:
+            return str(error)
+    return None

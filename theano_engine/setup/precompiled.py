@@ -63,11 +63,19 @@ def install() -> None:
     version = subprocess.run([compiler, "-dumpfullversion", "-dumpmachine"], capture_output=True)
     identity = "\0".join([_TEXT, compiler, repr(version.stdout), *arguments, *includes])
     folder = base / f"precompiled-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    if not _is_whole(folder):
+        # A cleaner of temporary folders takes old files, and leaves their folder.
+        shutil.rmtree(folder, ignore_errors=True)
     if not folder.is_dir() and not _make(folder, compiler, arguments, includes):
         return
     # By search path rather than by name, since Theano splits its flags at spaces.
     os.environ["CPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("CPATH")]))
     theano.config.gcc.cxxflags = f"-include {NAME} {theano.config.gcc.cxxflags}".strip()
+
+
+def _is_whole(folder: Path) -> bool:
+    variants = folder / f"{NAME}.gch"
+    return all(path.is_file() for path in (folder / NAME, *(variants / v for v in _VARIANTS)))
 
 
 def _make(folder: Path, compiler: str, arguments: list[str], includes: list[str]) -> bool:

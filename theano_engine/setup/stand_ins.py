@@ -105,12 +105,13 @@ _DISTUTILS: dict[str, Making] = {
     "numpy.distutils.misc_util": _numpy_distutils_misc_util,
 }
 
+# `theano_engine.setup.finder` puts them beside Lasagne.
+LASAGNE: dict[str, Making] = {
+    "pkg_resources": _pkg_resources,
+    "theano.tensor.signal.downsample": _downsample,
+}
 # Who asks, and for what.
 _NEEDED: dict[str, dict[str, Making]] = {
-    "lasagne": {
-        "pkg_resources": _pkg_resources,
-        "theano.tensor.signal.downsample": _downsample,
-    },
     # Imported by theano.scan, of which theano.gradient.jacobian makes use.
     "theano.gpuarray.linalg": {
         "pkg_resources": _pkg_resources,
@@ -124,7 +125,7 @@ if sys.version_info >= (3, 12):
 
 
 @contextmanager
-def _present(stand_ins: dict[str, Making]) -> Iterator[None]:
+def present(stand_ins: dict[str, Making]) -> Iterator[None]:
     """Within this context the stand-ins for what is not imported already can be imported.
 
     Afterwards they are attributes of their packages still: Theano writes `import numpy.distutils`,
@@ -161,7 +162,7 @@ class _Beside(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        with _present(self._stand_ins):
+        with present(self._stand_ins):
             self._loader.exec_module(module)
 
 
@@ -177,7 +178,7 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """Let Theano and Lasagne find what they ask for, whenever they are imported."""
+    """Let Theano find what it asks for, whenever its modules are imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
