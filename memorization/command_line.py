@@ -1,4 +1,4 @@
-"""What every command is made of: its parser, its streams, its signals and its exit codes.
+"""What every command is made of: its parser, its number types, its streams and its exit codes.
 
 0: done. 1: done but for what is named. 2: something that the user can put right, told in a line.
 128 + n: ended by signal n.
@@ -13,14 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from foundations import memory
 from foundations.errors import UserError
 from foundations.reading import printable
+from memorization import signals
 
 # Of a complaint, which may hold a path or two.
 MOST_OF_A_LINE = 4000
@@ -79,43 +78,6 @@ def _number(text: str, kind: Callable, wanted: str, holds: Callable[[Any], bool]
     return value
 
 
-class Interrupted(Exception):  # noqa: N818 - it was asked for
-    """The run stopped as asked, its state saved; the message says how to go on."""
-
-    def __init__(self, message: str, signal_number: int):
-        super().__init__(message)
-        self.exit_code = 128 + signal_number
-
-
-class StopRequest:
-    """Within this context SIGINT and SIGTERM are noted; a second SIGINT interrupts at once."""
-
-    signal_number: int | None = None
-
-    def __enter__(self) -> StopRequest:
-        self._before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-        for number in self._before:
-            signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def __call__(self) -> bool:
-        """Whether a stop has been asked for."""
-        return self.signal_number is not None
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.signal_number == signal.SIGINT == number:
-            raise KeyboardInterrupt
-        if self.signal_number is None:
-            # Not by print: the signal may have come in the middle of one.
-            with suppress(OSError):
-                os.write(2, b"\nstopping when this batch, or this epoch's testing, is done ...\n")
-        self.signal_number = number
-
-
 def check_process() -> None:
     """Raise UserError where this process cannot train, whatever it is asked for."""
     if sys.flags.optimize > 1:
@@ -138,32 +100,33 @@ def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
     name = name or Path(sys.argv[0]).name
     _open_standard_streams()
     try:
-        main()
-        sys.stdout.flush()
+        with signals.StopRequest("the same command starts again"):
+            main()
+            sys.stdout.flush()
     except BrokenPipeError:
-        # What is left in the buffer would fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"{name}: stopped: what read its output has gone", file=sys.stderr)
-        sys.exit(128 + signal.SIGPIPE)
+        _end(f"{name}: stopped: what read its output has gone", 128 + signal.SIGPIPE)
     except (UserError, OSError) as error:
         # Whatever foreign text a message took in, it stays one line, and moves no cursor.
-        print(f"{name}: error: {printable(error, MOST_OF_A_LINE)}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"{name}: error: {printable(error, MOST_OF_A_LINE)}", 2)
     except MemoryError as error:
         told = printable(error, MOST_OF_A_LINE) or "no more is to be had"
-        print(
-            f"{name}: error: out of memory ({told}); a smaller --width, --batch-size or "
-            "--train-size may fit",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    except Interrupted as interruption:
-        print(f"{name}: {interruption}", file=sys.stderr)
-        sys.exit(interruption.exit_code)
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)
+        advice = "a smaller --width, --batch-size or --train-size may fit"
+        _end(f"{name}: error: out of memory ({told}); {advice}", 2)
+    except signals.Interrupted as interruption:
+        _end(f"{name}: {interruption}", interruption.exit_code)
     sys.exit(0)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    """End with a last line, even where the terminal has gone that it was for."""
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{message}\n")):
+        try:
+            stream.write(text)
+            stream.flush()
+        except OSError:
+            # What is left in the buffer would fail again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(exit_code)
 
 
 def _open_standard_streams() -> None:

@@ -17,14 +17,14 @@ import datasets
 from datasets.labelled_sets import SETS, LabelledSets
 from foundations import files
 from foundations.errors import UserError
-from memorization import command_line
+from memorization import command_line, signals
 from memorization.measures.columns import Measures
 from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, tensorboard
 from memorization.run.folder import complete, finished_history, recover
 from memorization.run.record import LOADERS, describe_run
-from memorization.run.recorder import Recorder
+from memorization.run.recorder import Recorder, resuming_command, same_command
 from training_loop import loop, metrics
 from training_loop.evaluation import Examples
 from training_loop.observers import Observer
@@ -112,7 +112,8 @@ def run(
     # until the lock was ours.
     how = {"resume": chosen.resume, "overwrite": chosen.overwrite}
     finished_history(folder, record, **how)
-    with files.locked(folder):
+    advice = f"nothing has changed; start again with: {same_command()}"
+    with signals.StopRequest(advice) as stop, files.locked(folder):
         recover(folder)
         history = finished_history(folder, record, **how)
         if history is not None:
@@ -138,8 +139,9 @@ def run(
             recorder = Recorder(
                 folder, record, state, lambda path: networks.save_parameters(path, network)
             )
-            history = _train(chosen, compiled, data, recorder, screen, measured)
+            history = _train(chosen, compiled, data, recorder, screen, measured, stop)
             drawn = False
+        stop.advice = f"every epoch is done and saved; for the figures: {resuming_command()}"
         screen.summary(history)
         if not drawn:
             draw_figures(folder, history, data)
@@ -191,20 +193,23 @@ def _train(
     recorder: Recorder,
     screen: console.Report,
     measured: Sequence[Measures],
+    stop: signals.StopRequest,
 ) -> list[metrics.Row]:
-    """Begin or resume the run of `recorder` and bring it to its end."""
-    if chosen.resume:
-        recorder.resume()
-    else:
-        recorder.begin(data)
-    progress = recorder.progress
-    with ExitStack() as during:
+    """Begin or resume the run of `recorder` and bring it to its end, unless `stop` says so."""
+    with stop.noting(), ExitStack() as during:
+        if chosen.resume:
+            recorder.resume()
+        else:
+            recorder.begin(data)
+        stop.advice = f"what was saved last is whole, go on with: {resuming_command()}"
+        progress = recorder.progress
         observers: list[Observer] = [recorder, screen, *measured]
+        if not chosen.resume:
+            during.push(_discarding(recorder))
         if chosen.tensorboard:
             done = len(progress.history)
             observers.append(during.enter_context(tensorboard.writing(recorder.folder, done)))
         during.enter_context(screen.running(progress.history))
-        stop = during.enter_context(command_line.StopRequest())
         try:
             return loop.train(
                 functions, _examples(data), schedule(chosen), progress, observers, stop
@@ -213,3 +218,14 @@ def _train(
             raise recorder.interrupted(stop.signal_number) from None
         except files.WriteError as error:
             raise recorder.unwritable(error) from error
+
+
+def _discarding(recorder: Recorder) -> Callable[[Any, BaseException | None, Any], None]:
+    """What ends a start that failed: nothing of it stays. A mistake of the user's is no failure."""
+
+    def discard(kind: Any, error: BaseException | None, trace: Any) -> None:
+        expected = (UserError, signals.Interrupted)
+        if isinstance(error, Exception) and not isinstance(error, expected):
+            recorder.discard()
+
+    return discard

@@ -36,10 +36,11 @@ from foundations import files, reading
 from foundations.errors import UserError
 from foundations.reading import pasteable, printable, reason
 from memorization import command_line, options, report
-from memorization.command_line import MOST_OF_A_LINE, Interrupted
+from memorization.command_line import MOST_OF_A_LINE
 from memorization.report.runs import read_run
 from memorization.run.folder import LAST_FILE
 from memorization.run.record import RUN_FILE
+from memorization.signals import Interrupted
 
 PROJECT = Path(__file__).resolve().parent.parent
 SWEEP_FILE = "sweep.json"

@@ -123,6 +123,11 @@ def remove_leftovers(folder: Path) -> None:
         _remove(_beside(folder, kind))
 
 
+def discard(folder: Path) -> None:
+    """Delete the run of `folder`."""
+    _remove(Path(os.path.realpath(folder)))
+
+
 def _remove(folder: Path) -> None:
     # Without its record it is no run, however far the deletion of the rest may come.
     (folder / RUN_FILE).unlink(missing_ok=True)

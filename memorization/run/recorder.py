@@ -12,11 +12,17 @@ from datasets.labelled_sets import LabelledSets
 from foundations import files
 from foundations.errors import UserError
 from foundations.reading import pasteable
-from memorization import command_line
 from memorization.run import state
-from memorization.run.folder import METRICS_FILE, new_folder, remove_leftovers, save_metrics
+from memorization.run.folder import (
+    METRICS_FILE,
+    discard,
+    new_folder,
+    remove_leftovers,
+    save_metrics,
+)
 from memorization.run.labels import save_labels
 from memorization.run.record import save_record
+from memorization.signals import Interrupted
 from training_loop.observers import Observer
 from training_loop.progress import Progress
 
@@ -67,17 +73,22 @@ class Recorder(Observer):
         if last or len(rows) % options["save_every"] == 0:
             self._save_state()
 
-    def interrupted(self, signal_number: int | None) -> command_line.Interrupted:
+    def interrupted(self, signal_number: int | None) -> Interrupted:
         """Save where the run was stopped; the exception that tells the user how to go on."""
         try:
             self._save_state()
         except files.WriteError as error:
             raise self.unwritable(error) from error
         done = f"{len(self.progress.history)} epochs and {self.progress.batches} batches"
-        return command_line.Interrupted(
+        return Interrupted(
             f"stopped after {done}; nothing is lost, go on with: {resuming_command()}",
             signal_number or signal.SIGINT,
         )
+
+    def discard(self) -> None:
+        """Take away a run on which nothing was trained, as if it had not begun."""
+        if self.progress == Progress():
+            discard(self.folder)
 
     def unwritable(self, error: files.WriteError) -> UserError:
         """`error`, what of a run that can no longer write is saved, and how to go on from there."""
@@ -100,3 +111,8 @@ def resuming_command() -> str:
     """What the user types to go on with the run that this command began."""
     words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
     return pasteable(["python", *words, "--resume"])
+
+
+def same_command() -> str:
+    """What the user types to begin again as this command did."""
+    return pasteable(["python", *sys.argv])

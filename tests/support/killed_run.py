@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from memorization.command_line import Interrupted
+from memorization.signals import Interrupted
 from support.project import PROJECT  # noqa: F401 - puts the project on the path
 from support.runs import finished_epochs
 
