@@ -16,25 +16,16 @@ import datasets
 from datasets.labelled_sets import LabelledSet, LabelledSets
 from foundations import files
 from foundations.streams import Purpose, random_state
+from memorization.measures import critical
+from memorization.measures.critical import BATCH_SIZE
 from training_loop import metrics
 from training_loop.evaluation import Evaluation, batches, share
 from training_loop.observers import Observer
 
 HISTORY_FILE = "image_history.npz"
 
-# Images per call of a measuring function: what the widest layer leaves room for.
-BATCH_SIZE = 125
 SATURATION_IMAGES = 1000
 CRITICAL_IMAGES = 250
-
-# In grey levels of 255: half the side of the box, length of a step along the gradient's sign,
-# standard deviation of the noise of a step; then the number of steps.
-CRITICAL_RADIUS = 0.3
-CRITICAL_STEP = 0.25
-CRITICAL_NOISE = 0.2
-CRITICAL_STEPS = 10
-# Inputs run from -1 to 1.
-GREY_LEVEL = np.float32(2.0 / 255)
 
 
 class HeldArray:
@@ -161,38 +152,6 @@ def saturation(
     }
 
 
-def find_critical(
-    step_to_another_class: Callable, images: np.ndarray, state: np.random.RandomState, radius: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Look for another prediction within `radius` of each of `images` (n, ...) float32, per pixel.
-
-    The Langevin adversarial sample search of Arpit et al. (arXiv 1706.05394, algorithm 1): steps
-    along the sign of a gradient, with noise drawn from `state`, brought back into the box. Returns
-    which images are critical (n,) bool, and for these a point of the box that is predicted
-    otherwise, images' shape.
-    """
-    critical, points = np.zeros(len(images), bool), images.copy()
-    for chosen in batches(np.arange(len(images)), BATCH_SIZE):
-        critical[chosen], points[chosen] = _find_critical(
-            step_to_another_class, images[chosen], state, np.float32(radius)
-        )
-    return critical, points
-
-
-def _find_critical(step_to_another_class, images, state, radius):
-    points = images
-    critical = np.zeros(len(images), bool)
-    signs, at_centre = map(np.asarray, step_to_another_class(points))
-    for _ in range(CRITICAL_STEPS):
-        noise = state.standard_normal(images.shape).astype(np.float32)
-        step = radius / CRITICAL_RADIUS * (CRITICAL_STEP * signs + CRITICAL_NOISE * noise)
-        stepped = np.clip(points + step.astype(np.float32), images - radius, images + radius)
-        points = np.where(critical[:, None, None, None], points, stepped)
-        signs, predictions = map(np.asarray, step_to_another_class(points))
-        critical = predictions != at_centre
-    return critical, points
-
-
 def drawn(numbers: np.ndarray, count: int, state: np.random.RandomState) -> np.ndarray:
     """`count` of `numbers` (n,), or all where there are fewer, in their order."""
     return numbers[np.sort(state.permutation(len(numbers))[:count])]
@@ -237,13 +196,13 @@ class Measures(Observer):
             saturation(self.functions.count_saturated, images, self.functions.activations)
         )
         for number, (name, chosen) in enumerate(self._critical_images.items()):
-            critical, _ = find_critical(
+            found, _ = critical.find_critical(
                 self.functions.step_to_another_class,
                 self._images(chosen),
                 random_state(Purpose.CRITICAL_NOISE, self._seed, epoch, number),
-                CRITICAL_RADIUS * float(GREY_LEVEL),
+                critical.RADIUS * float(critical.GREY_LEVEL),
             )
-            columns[f"critical_sample_ratio_{name}"] = share(critical)
+            columns[f"critical_sample_ratio_{name}"] = share(found)
         self._history.save(self._path)
         return columns
 

@@ -16,6 +16,7 @@ from datasets.labelled_sets import LabelledSet
 from foundations.errors import UserError
 from foundations.streams import Purpose, random_state
 from memorization.measures import columns as measures
+from memorization.measures.critical import find_critical
 from memorization.run import folder as run_folder
 from memorization.run import tensorboard as event_files
 from training_loop.evaluation import Evaluation
@@ -143,13 +144,13 @@ def test_critical_images(network, images):
     centre = predict(images)
     shares = []
     for radius in (0.0, 1e-3, 0.3):
-        critical, points = measures.find_critical(step, images, noise(), radius)
+        critical, points = find_critical(step, images, noise(), radius)
         assert np.array_equal(predict(points) != centre, critical)
         assert np.abs(points - images).max() <= radius + 1e-6
         shares.append(critical.mean())
     assert shares[0] == 0
     assert 0 < shares[1] < shares[2]
-    again, _ = measures.find_critical(step, images, noise(), 0.3)
+    again, _ = find_critical(step, images, noise(), 0.3)
     assert np.array_equal(again, critical)
 
 
@@ -160,11 +161,11 @@ def test_a_constant_network_has_no_critical_images(network, images):
     before = last.gamma.get_value()
     try:
         last.gamma.set_value(0 * before)
-        critical, _ = measures.find_critical(functions.step_to_another_class, images, noise(), 0.5)
+        critical, _ = find_critical(functions.step_to_another_class, images, noise(), 0.5)
     finally:
         last.gamma.set_value(before)
     assert not critical.any()
-    nothing, _ = measures.find_critical(functions.step_to_another_class, images[:0], noise(), 0.5)
+    nothing, _ = find_critical(functions.step_to_another_class, images[:0], noise(), 0.5)
     assert nothing.shape == (0,)
 
 
