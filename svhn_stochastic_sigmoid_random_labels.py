@@ -17,7 +17,7 @@ def main(argv=None):
     chosen = experiment.options(
         __file__, __doc__, argv, epochs=1500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
     )
-    random_labels = ("train", "valid") if chosen.as_in_2017 else ("train", "valid", "test")
+    random_labels = ("training", "validation", *(() if chosen.as_in_2017 else ("test",)))
     data = experiment.load("svhn", chosen, random_labels=random_labels)
     network = experiment.network("svhn", chosen, activation="sigmoid", stochastic=True)
     testing = {"deterministic": False}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from datasets import cache, download, locate, safe_pickle
-from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
+from datasets.pool import DataError, DataSet, Form, opened
 
 SOURCE = download.Source(
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -30,6 +30,7 @@ CLASS_NAMES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+FORM = Form((3, 32, 32), CLASS_NAMES)
 
 
 def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
@@ -40,18 +41,18 @@ def load_cifar10(data_dir: str | None = None, download: bool = True) -> DataSet:
     """
     folder = locate.found_or_fetched(LAYOUT, data_dir, fetch, download)
     sources = [folder / name for name in LAYOUT.required]
-    pool = cache.cached("cifar10", sources, lambda: parse(folder))
+    pool = cache.cached("cifar10", FORM, sources, lambda: parse(folder))
     training = int(pool.counts[0])
     held_out = training // 10
     numbers = np.arange(len(pool.labels))
     return DataSet(
         "cifar10",
+        FORM,
         pool.images,
         pool.labels,
-        train=numbers[: training - held_out],
-        valid=numbers[training - held_out : training],
+        training=numbers[: training - held_out],
+        validation=numbers[training - held_out : training],
         test=numbers[training:],
-        class_names=CLASS_NAMES,
     )
 
 
@@ -94,7 +95,7 @@ def _checked(path: Path, batch: dict[Any, Any]) -> tuple[np.ndarray, np.ndarray]
     data, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
     if data is None or labels is None:
         raise DataError(f"{path}: not a CIFAR-10 batch, for it lacks 'data' or 'labels'")
-    row = math.prod(IMAGE_SHAPE)
+    row = math.prod(FORM.image_shape)
     if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != row:
         raise DataError(f"{path}: 'data' is not an array of uint8 with {row} columns")
     if not isinstance(labels, list) or not all(
@@ -103,4 +104,4 @@ def _checked(path: Path, batch: dict[Any, Any]) -> tuple[np.ndarray, np.ndarray]
         raise DataError(f"{path}: 'labels' is not a list of whole numbers from 0 to 9")
     if len(labels) != len(data) or len(data) == 0:
         raise DataError(f"{path}: {len(data)} images with {len(labels)} labels")
-    return data.reshape(-1, *IMAGE_SHAPE), np.array(labels, np.int64)
+    return data.reshape(-1, *FORM.image_shape), np.array(labels, np.int64)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 import datasets
+from datasets.pool import SETS, Form
 from foundations.streams import Purpose, random_state
-
-SETS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,10 @@ class LabelledSets:
 
     name: str
     fingerprint: str
-    class_names: tuple[str, ...]
+    form: Form
     images: np.ndarray
-    train: LabelledSet
-    valid: LabelledSet
+    training: LabelledSet
+    validation: LabelledSet
     test: LabelledSet
     # Seed and variance of the noise that stands for the training images, where it does.
     noise: tuple[int, float] | None = None
@@ -68,23 +67,23 @@ class LabelledSets:
             labels = data.labels[numbers]
             return LabelledSet(numbers, labels, labels, np.zeros(len(labels), bool))
 
-        train = labelled(data.train)
+        training = labelled(data.training)
         if train_size is not None:
-            train = train.first(train_size)
+            training = training.first(train_size)
         return cls(
             data.name,
             data.fingerprint(),
-            data.class_names,
+            data.form,
             data.images,
-            train,
-            labelled(data.valid),
+            training,
+            labelled(data.validation),
             labelled(data.test),
         )
 
     def with_random_labels(
         self, fraction: float, seed: int, sets: Sequence[str] = SETS
     ) -> LabelledSets:
-        """`fraction` of the labels of each of `sets` replaced by uniform draws from 0..9.
+        """`fraction` of the labels of each of `sets` replaced by uniform draws of a class.
 
         The draws depend on `seed`, on the set and on its size alone.
         """
@@ -92,7 +91,9 @@ class LabelledSets:
         for name in sets:
             given: LabelledSet = getattr(self, name)
             stream = random_state(Purpose.LABELS, seed, SETS.index(name))
-            labels, replaced = datasets.randomize_labels(given.true_labels, fraction, stream)
+            labels, replaced = datasets.randomize_labels(
+                given.true_labels, fraction, stream, self.form.n_classes
+            )
             changed[name] = replace(given, labels=labels, replaced=replaced)
         return replace(self, **changed)
 
@@ -102,7 +103,7 @@ class LabelledSets:
         The pool becomes float32, the images that stay scaled to [-1, 1].
         """
         images = datasets.to_unit_range(self.images)
-        shape = (len(self.train.numbers), *images.shape[1:])
+        shape = (len(self.training.numbers), *images.shape[1:])
         stream = random_state(Purpose.GAUSSIAN_IMAGES, seed)
-        images[self.train.numbers] = datasets.gaussian_images(shape, stream, variance)
+        images[self.training.numbers] = datasets.gaussian_images(shape, stream, variance)
         return replace(self, images=images, noise=(seed, variance))

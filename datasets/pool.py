@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from foundations.arrays import ArrayError, check_images, check_same_length
 from foundations.errors import UserError
-from foundations.reading import reason
+from foundations.reading import printable, reason
 
-IMAGE_SHAPE = (3, 32, 32)
+# What a data set is divided into, in this order everywhere.
+SETS = ("training", "validation", "test")
 
 
 class DataError(UserError, ValueError):
@@ -45,25 +47,67 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """A labelled pool of images and three sets of image numbers into it.
+class Form:
+    """What the images of a data set have in common: (channels, rows, columns) and classes."""
 
-    `images` (n, 3, 32, 32) uint8; `labels` (n,) int64, classes 0 to 9; `train`, `valid` and `test`
-    int64 image numbers, which may overlap (SVHN's validation images are training images too).
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def chance_error(self) -> float:
+        """The error of a guess, 0 to 1."""
+        return 1 - 1 / self.n_classes
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A labelled pool of images of one form, and three sets of image numbers into it.
+
+    `images` (n, *image shape) uint8; `labels` (n,) int64, 0 to K - 1; `training`, `validation` and
+    `test` int64 image numbers, which may overlap (SVHN's validation images are training images
+    too). Raises DataError where any of them is something else.
     """
 
     name: str
+    form: Form
     images: np.ndarray
     labels: np.ndarray
-    train: np.ndarray
-    valid: np.ndarray
+    training: np.ndarray
+    validation: np.ndarray
     test: np.ndarray
-    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        try:
+            if self.images.dtype != np.uint8:
+                raise ArrayError(f"images: {self.images.dtype}; wanted is uint8")
+            check_images(self.images, self.form.image_shape, 0, 255)
+            self._check_numbers("labels", self.form.n_classes)
+            check_same_length(self.images, self.labels)
+            for name in SETS:
+                self._check_numbers(name, len(self.images))
+        except ArrayError as error:
+            raise DataError(f"the data set {printable(self.name)}: {error}") from error
+
+    def _check_numbers(self, name: str, limit: int) -> None:
+        numbers = getattr(self, name)
+        if numbers.dtype != np.int64 or numbers.ndim != 1:
+            raise ArrayError(
+                f"{name}: {numbers.dtype} of shape {numbers.shape}; wanted: int64 (n,)"
+            )
+        if len(numbers) and (numbers.min() < 0 or numbers.max() >= limit):
+            raise ArrayError(
+                f"{name}: numbers from {numbers.min()} to {numbers.max()}, of {limit} from 0 on"
+            )
 
     def fingerprint(self) -> str:
         """SHA-256 over images, labels and sets, in hexadecimal."""
         digest = hashlib.sha256()
-        for array in (self.images, self.labels, self.train, self.valid, self.test):
+        for array in (self.images, self.labels, *(getattr(self, name) for name in SETS)):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

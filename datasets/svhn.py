@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets import cache, download, locate, mat_forms
-from datasets.pool import IMAGE_SHAPE, DataError, DataSet, opened
+from datasets.pool import DataError, DataSet, Form, opened
 
 _ADDRESS = "http://ufldl.stanford.edu/housenumbers/"
 SOURCES = (
@@ -20,7 +20,7 @@ LAYOUT = locate.Layout(
 )
 EXTRA = "extra_32x32.mat"
 
-CLASS_NAMES = tuple("0123456789")
+FORM = Form((3, 32, 32), tuple("0123456789"))
 
 # pylearn2's validation set: so many images of each class, for a training set of this size.
 VALID_FROM_TRAIN, FULL_TRAIN = 400, 73257
@@ -42,18 +42,20 @@ def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
     names = list(LAYOUT.required)
     if (folder / EXTRA).is_file():
         names.append(EXTRA)
-    pool = cache.cached("svhn", [folder / name for name in names], lambda: parse(folder, names))
+    pool = cache.cached(
+        "svhn", FORM, [folder / name for name in names], lambda: parse(folder, names)
+    )
     numbers = np.arange(len(pool.labels))
-    train, test, extra = np.split(numbers, np.cumsum(pool.counts)[:-1])
-    from_train = first_of_each_class(pool.labels[train], VALID_FROM_TRAIN, FULL_TRAIN)
+    training, test, extra = np.split(numbers, np.cumsum(pool.counts)[:-1])
+    chosen = first_of_each_class(pool.labels[training], VALID_FROM_TRAIN, FULL_TRAIN)
     return DataSet(
         "svhn",
+        FORM,
         pool.images,
         pool.labels,
-        train=train,
-        valid=np.concatenate([train[from_train], extra]),
+        training=training,
+        validation=np.concatenate([training[chosen], extra]),
         test=test,
-        class_names=CLASS_NAMES,
     )
 
 
@@ -71,7 +73,7 @@ def first_of_each_class(labels: np.ndarray, per_class: int, full_size: int) -> n
     """
     wanted = min(per_class, max(1, round(per_class * len(labels) / full_size)))
     return np.concatenate(
-        [np.flatnonzero(labels == label)[:wanted] for label in range(len(CLASS_NAMES))]
+        [np.flatnonzero(labels == label)[:wanted] for label in range(FORM.n_classes)]
     )
 
 
@@ -86,7 +88,7 @@ def parse(folder: Path, names: Sequence[str]) -> cache.Pool:
     counts = [len(labels) for _, labels in parts]
     # The files' images are views with the axes in MATLAB's order, of which `concatenate` left alone
     # would make a pool with the axes in memory in that order.
-    pool = np.empty((sum(counts), *IMAGE_SHAPE), np.uint8)
+    pool = np.empty((sum(counts), *FORM.image_shape), np.uint8)
     np.concatenate([images for images, _ in parts], out=pool)
     labels = np.concatenate([labels for _, labels in parts])
     return cache.Pool(pool, labels, np.array([*counts, 0][:3], np.int64))

@@ -10,10 +10,11 @@ import itertools
 
 import numpy as np
 
-from datasets.pool import DataSet
+from datasets.pool import DataSet, Form
 from foundations.streams import Purpose, random_state
 
 SIZE = 32
+FORM = Form((3, SIZE, SIZE), tuple("0123456789"))
 
 # The strokes of every digit, in a box 10 wide and 14 high: x,y of a polyline's points. "~" marks
 # one whose corners are cut until it is a curve.
@@ -55,13 +56,13 @@ def load_synthetic(
     numbers = np.arange(count)
     training, held_out = numbers[:n_train], n_train // 10
     if kind == "cifar10":
-        train, valid = training[: n_train - held_out], training[n_train - held_out :]
+        training, validation = np.split(training, [n_train - held_out])
     elif kind == "svhn":
-        train, valid = training, training[:held_out]
+        validation = training[:held_out]
     else:
         raise ValueError(f"no synthetic {kind!r}: it is 'cifar10' or 'svhn'")
     return DataSet(
-        f"synthetic-{kind}", images, labels, train, valid, numbers[n_train:], tuple("0123456789")
+        f"synthetic-{kind}", FORM, images, labels, training, validation, numbers[n_train:]
     )
 
 

@@ -105,7 +105,7 @@ def run(
     mode = functions.execution_mode(chosen.device, chosen.tf32)
     folder = Path(chosen.results_dir) / chosen.experiment
     record = describe_run(chosen, networks.describe(network), data, parameters)
-    screen = console.Report(data.class_names, chosen)
+    screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
@@ -169,8 +169,7 @@ def schedule(chosen: Options) -> loop.Schedule:
 
 def _examples(data: LabelledSets) -> dict[str, Examples]:
     """The sets as the loop wants them; their inputs are image numbers."""
-    names = zip(metrics.SETS, SETS)
-    sets = {name: getattr(data, stored) for name, stored in names}
+    sets = {name: getattr(data, name) for name in SETS}
     return {name: Examples(labelled.numbers, labelled.labels) for name, labelled in sets.items()}
 
 

@@ -12,6 +12,14 @@ from support.project import PROJECT, run_script
 from support.runs import ARGUMENTS, SCRIPT, SHORT, made_once
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_data_caches(tmp_path_factory):
+    """Data sets of the tests are cached in a folder of theirs, not in the user's."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BINARYNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def oracle():
     """The recorded training of the original, arrays by name (see `tests/data/README.md`)."""

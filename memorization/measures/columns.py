@@ -172,14 +172,16 @@ class Measures(Observer):
         self._corruption = corruption
         self._seed = seed
         self.functions = functions
-        self._history = ImageHistory(len(data.train.numbers))
+        self._history = ImageHistory(len(data.training.numbers))
         self._flips = SignFlips(functions.weights)
         state = {**self._history.state, **self._flips.state}
         self.state = {f"measures/{name}": held for name, held in state.items()}
         stream = random_state(Purpose.SATURATION_SAMPLE, seed)
-        self._saturation_images = drawn(data.train.numbers, SATURATION_IMAGES, stream)
+        self._saturation_images = drawn(data.training.numbers, SATURATION_IMAGES, stream)
         self._critical_images = {}
-        for number, (name, labelled) in enumerate((("training", data.train), ("test", data.test))):
+        for number, (name, labelled) in enumerate(
+            (("training", data.training), ("test", data.test))
+        ):
             stream = random_state(Purpose.CRITICAL_SAMPLE, seed, number)
             self._critical_images[name] = drawn(labelled.numbers, CRITICAL_IMAGES, stream)
 
@@ -187,7 +189,7 @@ class Measures(Observer):
         training_pass = evaluations["training"]
         columns = {}
         if 0 < self._corruption < 1:
-            columns.update(corruption_measures(training_pass, self._data.train))
+            columns.update(corruption_measures(training_pass, self._data.training))
         right = training_pass.predictions == training_pass.labels
         columns.update(self._history.update(epoch, right))
         columns.update(self._flips.update())

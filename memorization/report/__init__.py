@@ -97,7 +97,7 @@ def draw_figures(folder: Path, rows: Sequence[dict[str, float]], data: LabelledS
     try:
         from memorization.report import figures
 
-        drawn, failures = figures.draw_run(folder, rows, data.class_names, lambda: data)
+        drawn, failures = figures.draw_run(folder, rows, data.form.class_names, lambda: data)
     except UserError as error:
         drawn, failures = [], [error]
     again = pasteable(["python", "-m", "memorization", "figures", str(folder)])

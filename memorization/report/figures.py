@@ -151,9 +151,9 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
 
     Where the given label is not the true one, it is framed and the true one stands below.
     """
-    shown = data.train.first(SHEET_COLUMNS * SHEET_ROWS)
+    shown = data.training.first(SHEET_COLUMNS * SHEET_ROWS)
     rows = max(1, -(-len(shown.numbers) // SHEET_COLUMNS))
-    changed = data.train.labels != data.train.true_labels
+    changed = data.training.labels != data.training.true_labels
     with style.drawing(7.2, 0.7 + 1.18 * rows) as figure:
         axes = figure.subplots()
         axes.set_axis_off()
@@ -173,13 +173,13 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
             axes.text(
                 left + 0.44,
                 top + 1.0,
-                style.shown_name(data.class_names[given], MOST_OF_A_CLASS),
+                style.shown_name(data.form.class_names[given], MOST_OF_A_CLASS),
                 color="black" if same else style.VERMILLION,
                 weight="normal" if same else "bold",
                 **text,
             )
             if not same:
-                name = style.shown_name(data.class_names[true], MOST_OF_A_CLASS)
+                name = style.shown_name(data.form.class_names[true], MOST_OF_A_CLASS)
                 axes.text(left + 0.44, top + 1.15, f"not {name}", **text)
         axes.set_xlim(-0.05, SHEET_COLUMNS - 0.05)
         axes.set_ylim(1.32 * rows, -0.06)

@@ -29,6 +29,13 @@ def save_labels(folder: Path, data: LabelledSets) -> None:
     files.save_arrays(folder / LABELS_FILE, **arrays)
 
 
+def _name_today(name: str) -> str:
+    """What an array of format 1 is called now; names of today stay."""
+    of, _, what = name.partition("_")
+    of = {"train": "training", "valid": "validation"}.get(of, of)
+    return f"{of}_{'replaced' if what == 'corrupted' else what}"
+
+
 def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
     """The arrays of the run's labels file: numbers below `images`, and labels of theirs.
 
@@ -36,12 +43,9 @@ def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
     """
     path = folder / LABELS_FILE
     with reading.open_npz(path, "no readable labels") as stored:
-        arrays = dict(stored)
+        arrays = {_name_today(name): array for name, array in stored.items()}
         for name in SETS:
             numbers = arrays[f"{name}_numbers"]
-            # What format 1 called the same.
-            if f"{name}_corrupted" in arrays:
-                arrays[f"{name}_replaced"] = arrays.pop(f"{name}_corrupted")
             reading.check_vector(f"{name}_numbers", numbers, "iu", 0, images - 1)
             for kind in ("labels", "true_labels", "replaced"):
                 array = arrays[f"{name}_{kind}"]
@@ -98,4 +102,4 @@ def training_images(
     Raises what `labelled_sets_of` raises.
     """
     data = labelled_sets_of(folder, record, data_dir)
-    return data.images[data.train.numbers[:count]], data.train.labels[:count]
+    return data.images[data.training.numbers[:count]], data.training.labels[:count]

@@ -48,7 +48,7 @@ def describe_run(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
-            "class_names": data.class_names,
+            "class_names": data.form.class_names,
             "noise": data.noise,
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },

@@ -94,7 +94,7 @@ def test_cifar10(server, batches, tmp_path, monkeypatch, capsys):
     assert len(data.images) == 46 and server.asked == [(f"/files/{ARCHIVE}", None)]
     assert "100%" in capsys.readouterr().err
     there = everything(tmp_path / "data")
-    assert there == sorted(f"cifar-10-batches-py/{n}" for n in (*CIFAR10_FILES, "cifar10.h5"))
+    assert there == sorted(f"cifar-10-batches-py/{n}" for n in CIFAR10_FILES)
     assert datasets.load_cifar10().fingerprint() == data.fingerprint()
     assert len(server.asked) == 1
 
@@ -112,7 +112,7 @@ def test_svhn_without_extra_into_the_users_folder(server, tmp_path, monkeypatch)
     own.mkdir()
     monkeypatch.setenv("BINARYNET_DATA", str(own))
     assert len(datasets.load_svhn().images) == 52
-    assert everything(own) == ["svhn/svhn.h5", "svhn/test_32x32.mat", "svhn/train_32x32.mat"]
+    assert everything(own) == ["svhn/test_32x32.mat", "svhn/train_32x32.mat"]
     assert [path for path, _ in server.asked] == [f"/files/{name}" for name in SVHN_FILES]
     assert not (tmp_path / "data").exists()
 
@@ -305,8 +305,7 @@ def test_a_killed_download_goes_on_and_leaves_nothing(number, server, batches, t
     server.files[f"/files/{ARCHIVE}"] = serves_ranges(whole, len(whole))
     assert downloading(source, own).wait(120) == 0
     assert server.asked[-1][1].startswith("bytes=")
-    there = (*CIFAR10_FILES, "cifar10.h5")
-    assert everything(own) == sorted(f"cifar-10-batches-py/{name}" for name in there)
+    assert everything(own) == sorted(f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES)
 
 
 def test_two_processes_download_one_file_once(server, batches, tmp_path):
@@ -366,7 +365,7 @@ def test_paths_that_lead_out_of_an_archive_have_no_effect(server, batches, tmp_p
     monkeypatch.setattr(cifar10, "SOURCE", server.offer(ARCHIVE, content))
     assert len(datasets.load_cifar10().images) == 46
     new = set(everything(tmp_path)) - set(before)
-    assert new == {f"data/{folder}/{name}" for name in (*CIFAR10_FILES, "cifar10.h5")}
+    assert new == {f"data/{folder}/{name}" for name in CIFAR10_FILES}
 
 
 def test_damaged_and_incomplete_archives(batches, tmp_path):

@@ -110,10 +110,10 @@ def test_sets_of_drawn_digits(kind, train, valid):
     data = datasets.load_synthetic(kind, n_train=100, n_test=20)
     assert data.name == f"synthetic-{kind}"
     assert data.images.dtype == np.uint8 and data.images.shape == (120, 3, 32, 32)
-    assert data.labels.dtype == np.int64 and data.class_names == tuple("0123456789")
-    assert (len(data.train), len(data.valid), len(data.test)) == (train, valid, 20)
-    assert not set(data.test.tolist()) & {*data.train.tolist(), *data.valid.tolist()}
-    assert set(data.valid.tolist()).isdisjoint(data.train.tolist()) == (kind == "cifar10")
+    assert data.labels.dtype == np.int64 and data.form.class_names == tuple("0123456789")
+    assert (len(data.training), len(data.validation), len(data.test)) == (train, valid, 20)
+    assert not set(data.test.tolist()) & {*data.training.tolist(), *data.validation.tolist()}
+    assert set(data.validation.tolist()).isdisjoint(data.training.tolist()) == (kind == "cifar10")
 
 
 def test_unknown_and_empty_drawn_sets():
@@ -129,7 +129,7 @@ def test_drawn_digits_can_be_told_apart():
     corners = np.median(gray[:, [0, 1, 32, 30, 31, 63, 960, 992, 993, 991, 1022, 1023]], axis=1)
     ink = np.abs(gray - corners[:, None])
     ink /= np.linalg.norm(ink, axis=1, keepdims=True)
-    train, test = np.concatenate([data.train, data.valid]), data.test
+    train, test = np.concatenate([data.training, data.validation]), data.test
     nearest = train[(ink[test] @ ink[train].T).argmax(axis=1)]
     assert (data.labels[nearest] == data.labels[test]).mean() > 0.8
 
@@ -138,11 +138,30 @@ def test_fingerprint_changes_with_every_part():
     data = datasets.load_synthetic(n_train=30, n_test=5)
     prints = {data.fingerprint()}
     assert dataclasses.replace(data).fingerprint() in prints
-    for field in ("images", "labels", "train", "valid", "test"):
+    for field in ("images", "labels", "training", "validation", "test"):
         array = getattr(data, field).copy()
-        array.flat[-1] ^= 1
+        array.flat[-1] = (array.flat[-1] + 1) % 10
         prints.add(dataclasses.replace(data, **{field: array}).fingerprint())
-    prints.add(dataclasses.replace(data, images=data.images.astype(np.float32)).fingerprint())
     empty = np.zeros(0, np.int64)
     prints.add(dataclasses.replace(data, test=empty).fingerprint())
-    assert len(prints) == 8 and all(len(text) == 64 for text in prints)
+    assert len(prints) == 7 and all(len(text) == 64 for text in prints)
+
+
+WRONG = {
+    "float images": {"images": lambda d: d.images.astype(np.float32)},
+    "other images": {"images": lambda d: d.images[:, :1]},
+    "a class too many": {"labels": lambda d: d.labels + 1},
+    "labels as a column": {"labels": lambda d: d.labels[:, None]},
+    "labels of other images": {"labels": lambda d: d.labels[1:]},
+    "numbers below none": {"training": lambda d: d.training - 1},
+    "numbers beyond all": {"test": lambda d: d.test + 1},
+    "a mask": {"validation": lambda d: np.ones(35, bool)},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_data_set_is_what_it_says(case):
+    data = datasets.load_synthetic(n_train=30, n_test=5)
+    ((field, wrong),) = WRONG[case].items()
+    with pytest.raises(datasets.DataError, match=f"synthetic-cifar10: .*{field}"):
+        dataclasses.replace(data, **{field: wrong(data)})

@@ -47,9 +47,9 @@ def check_form(data, count):
     assert data.images.shape == (count, 3, 32, 32) and data.images.dtype == np.uint8
     assert data.images.flags.c_contiguous and data.images.flags.writeable
     assert data.labels.shape == (count,) and data.labels.dtype == np.int64
-    for numbers in (data.train, data.valid, data.test):
+    for numbers in (data.training, data.validation, data.test):
         assert numbers.dtype == np.int64 and numbers.ndim == 1
-    assert len(data.class_names) == 10
+    assert len(data.form.class_names) == 10
 
 
 def test_cifar10_pixels_labels_and_splits(tmp_path):
@@ -57,10 +57,10 @@ def test_cifar10_pixels_labels_and_splits(tmp_path):
     data = datasets.load_cifar10(str(tmp_path))
     check_form(data, 46)
     assert (data.images == images).all() and (data.labels == labels).all()
-    assert data.train.tolist() == list(range(36))
-    assert data.valid.tolist() == list(range(36, 40))
+    assert data.training.tolist() == list(range(36))
+    assert data.validation.tolist() == list(range(36, 40))
     assert data.test.tolist() == list(range(40, 46))
-    assert data.name == "cifar10" and data.class_names[6] == "frog"
+    assert data.name == "cifar10" and data.form.class_names[6] == "frog"
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -78,18 +78,18 @@ def test_svhn_pixels_labels_and_splits(tmp_path):
     data = datasets.load_svhn(str(tmp_path))
     check_form(data, 52)
     assert (data.images == images).all() and (data.labels == labels).all()
-    assert data.train.tolist() == list(range(40)) and data.test.tolist() == list(range(40, 52))
+    assert data.training.tolist() == list(range(40)) and data.test.tolist() == list(range(40, 52))
     # One of each class of so few, class by class; and they stay in the training set.
-    assert data.labels[data.valid].tolist() == list(range(10))
-    assert set(data.valid.tolist()) <= set(data.train.tolist())
+    assert data.labels[data.validation].tolist() == list(range(10))
+    assert set(data.validation.tolist()) <= set(data.training.tolist())
 
 
 def test_svhn_takes_validation_images_from_extra_too(tmp_path):
     images, labels = write_svhn(tmp_path, extra=30)
     data = datasets.load_svhn(str(tmp_path))
     check_form(data, 62)
-    taken = data.valid[10:]
-    assert not set(taken.tolist()) & {*data.train.tolist(), *data.test.tolist()}
+    taken = data.validation[10:]
+    assert not set(taken.tolist()) & {*data.training.tolist(), *data.test.tolist()}
     first = [int(np.flatnonzero(labels[52:] == label)[0]) + 52 for label in range(10)]
     assert (data.images[taken] == images[first]).all()
     assert data.labels[taken].tolist() == list(range(10))
@@ -136,9 +136,13 @@ def test_parsing_holds_the_images_twice_at_most(tmp_path):
 def test_real_images():
     cifar = datasets.load_cifar10()
     check_form(cifar, len(cifar.labels))
-    assert len(cifar.valid) == (len(cifar.train) + len(cifar.valid)) // 10
+    assert len(cifar.validation) == (len(cifar.training) + len(cifar.validation)) // 10
     # The first images of the training files are known: a frog, then two trucks.
-    assert [cifar.class_names[label] for label in cifar.labels[:3]] == ["frog", "truck", "truck"]
+    assert [cifar.form.class_names[label] for label in cifar.labels[:3]] == [
+        "frog",
+        "truck",
+        "truck",
+    ]
     assert cifar.images[0, :, 0, :3].tolist() == [[59, 43, 50], [62, 46, 48], [63, 45, 43]]
     digits = datasets.load_svhn()
     check_form(digits, len(digits.labels))
@@ -147,7 +151,7 @@ def test_real_images():
         # Neighbours along either axis are alike in photographs, which wrong axes would undo.
         for axis in (2, 3):
             assert np.abs(np.diff(sample, axis=axis)).mean() < 0.5 * sample.std()
-    assert len(digits.valid) >= 10
+    assert len(digits.validation) >= 10
 
 
 def refusal(read, path):

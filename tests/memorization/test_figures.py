@@ -87,8 +87,8 @@ def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / "true")
     with np.load(short_run / "labels.npz") as stored:
         arrays = dict(stored)
-    assert 0 < (arrays["train_labels"][:40] != arrays["train_true_labels"][:40]).sum() < 40
-    arrays["train_labels"] = arrays["train_true_labels"]
+    assert 0 < (arrays["training_labels"][:40] != arrays["training_true_labels"][:40]).sum() < 40
+    arrays["training_labels"] = arrays["training_true_labels"]
     np.savez(copy / "labels.npz", **arrays)
     drawn_again(copy)
     assert framed(short_run) > 5000

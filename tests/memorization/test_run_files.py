@@ -278,11 +278,11 @@ def test_metrics_that_are_none(column, value, whole, tmp_path):
 @pytest.mark.parametrize(
     ("array", "value"),
     [
-        ("train_labels", 10),
-        ("train_numbers", -1),
+        ("training_labels", 10),
+        ("training_numbers", -1),
         ("test_numbers", POOL),
-        ("valid_true_labels", 0.5),
-        ("train_replaced", 1),
+        ("validation_true_labels", 0.5),
+        ("training_replaced", 1),
     ],
 )
 def test_labels_that_are_none(array, value, whole, tmp_path):

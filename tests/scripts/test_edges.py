@@ -51,7 +51,7 @@ def test_few_images(options, run):
     """Most classes have no training image then: their error is not a number, and none is drawn."""
     folder, rows = run(*options)
     with np.load(folder / "labels.npz") as stored:
-        labels = stored["train_labels"]
+        labels = stored["training_labels"]
     occurring = [label in labels for label in range(10)]
     assert not all(occurring)
     for row in rows:
@@ -78,7 +78,7 @@ def test_a_last_step_that_spoils_the_parameters(run, tmp_path):
 def test_all_labels_or_none_replaced(corruption, replaced, run):
     folder, _ = run("--corruption", corruption, "--train-size", "60", "--epochs", "1")
     with np.load(folder / "labels.npz") as stored:
-        assert stored["train_replaced"].sum() == replaced
-        different = np.sum(stored["train_labels"] != stored["train_true_labels"])
+        assert stored["training_replaced"].sum() == replaced
+        different = np.sum(stored["training_labels"] != stored["training_true_labels"])
     # Of those drawn anew, one in ten is drawn as it was.
     assert different == 0 if replaced == 0 else 40 <= different < 60

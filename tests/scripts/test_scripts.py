@@ -58,7 +58,7 @@ def test_labels_are_random_where_the_experiment_says_so(runs):
     folder, _ = runs
     for script in PARAMETERS:
         with np.load(folder / "results" / script / "labels.npz") as stored:
-            for name in ("train", "valid", "test"):
+            for name in ("training", "validation", "test"):
                 true, given = stored[f"{name}_true_labels"], stored[f"{name}_labels"]
                 random = script != "cifar10_randX_input"
                 assert stored[f"{name}_replaced"].all() == random
@@ -127,7 +127,7 @@ def test_evaluation_of_files_of_2017(runs, data_dir, tmp_path):
     run = folder / "results" / "svhn_random_labels"
     params = run / f"{PARAMETERS['svhn_random_labels']}.npz"
     with np.load(run / "labels.npz") as stored:
-        numbers, labels = stored["train_numbers"], stored["train_labels"]
+        numbers, labels = stored["training_numbers"], stored["training_labels"]
     images = datasets.load_svhn(str(data_dir)).images[numbers]
     np.save(tmp_path / "X_values_SVHN.npy", (2.0 / 255 * images - 1).astype(np.float64))
     np.save(tmp_path / "Y_values_SVHN.npy", 2 * np.eye(10)[labels] - 1)

@@ -1,0 +1,62 @@
+"""Whose a folder is: whether anybody but the user can change what lies there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+# As many as Linux follows.
+_MOST_LINKS = 40
+
+
+class UntrustedError(Exception):
+    """Somebody else can write to a file or folder, or to what leads to it; the message says who."""
+
+
+def check_own(path: str | os.PathLike, status: os.stat_result) -> None:
+    """Raise UntrustedError where `path`, of this `status`, is another's, or others may write it."""
+    if status.st_uid != os.getuid():
+        raise UntrustedError(f"{path} belongs to another user (number {status.st_uid})")
+    if status.st_mode & 0o022:
+        raise UntrustedError(f"others may write to {path} (chmod go-w would end that)")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UntrustedError unless `folder` is the user's, and nobody else can change or move it.
+
+    Every link on the way is followed. What leads to the folder may belong to the administrator too,
+    and be open to all if it is sticky, as /tmp is: there nobody moves what is another's. Below a
+    folder that others cannot enter, nothing that they might write to is within their reach. Raises
+    OSError where it cannot be looked at.
+    """
+    links = 0
+    done, left = Path(folder.absolute().anchor), list(folder.absolute().parts[1:])
+    closed = False
+    while True:
+        status = done.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(40, os.strerror(40), str(folder))
+            _check_way(done, status, closed)
+            target = done.parent / os.readlink(done)
+            done, left, closed = Path(target.anchor), [*target.parts[1:], *left], False
+        elif not left:
+            if not stat.S_ISDIR(status.st_mode):
+                raise NotADirectoryError(20, os.strerror(20), str(done))
+            check_own(done, status)
+            return
+        else:
+            _check_way(done, status, closed)
+            closed = left[0] != ".." and (closed or not status.st_mode & 0o011)
+            done = done.parent if left[0] == ".." else done / left[0]
+            left = left[1:]
+
+
+def _check_way(path: Path, status: os.stat_result, closed: bool) -> None:
+    if status.st_uid not in (0, os.getuid()):
+        raise UntrustedError(f"{path} belongs to another user (number {status.st_uid})")
+    movable = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+    if movable and not closed and not stat.S_ISLNK(status.st_mode):
+        raise UntrustedError(f"others may write to {path} (chmod go-w would end that)")
