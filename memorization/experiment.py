@@ -117,7 +117,7 @@ def run(
         recover(folder)
         history = finished_history(folder, record, **how)
         if history is not None:
-            drawn = complete(folder, history)
+            drawn = complete(folder, history, data)
         else:
             with screen.compiling():
                 compiled = functions.build_functions(

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
 from memorization.run import state
+from memorization.run.labels import LABELS_FILE, save_labels
 from memorization.run.record import RUN_FILE, check_resumable, load_record
 from training_loop import metrics
 
@@ -78,10 +80,12 @@ def finished_history(
     return rows if rows and len(rows) >= record["options"]["epochs"] else None
 
 
-def complete(folder: Path, history: Sequence[metrics.Row]) -> bool:
+def complete(folder: Path, history: Sequence[metrics.Row], data: LabelledSets) -> bool:
     """Write what a finished run lacks that was killed after its last save; whether it was drawn."""
     remove_leftovers(folder)
     save_metrics(folder / METRICS_FILE, history)
+    if not (folder / LABELS_FILE).exists():
+        save_labels(folder, data)
     return (folder / LAST_FILE).exists()
 
 

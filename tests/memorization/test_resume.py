@@ -114,6 +114,7 @@ def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
         figure.unlink()
     (run / "metrics.csv").write_text("epoch,training_error\n1,")
     (run / ".state.npz.abc.part").write_bytes(b"half")
+    (run / "labels.npz").unlink()
     done = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "compiling" not in done.stdout
