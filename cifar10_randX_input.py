@@ -14,7 +14,8 @@ def main(argv=None):
     chosen = experiment.options(
         __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=0.0
     )
-    data = experiment.load("cifar10", chosen).with_noise_images(chosen.seed, variance=0.1)
+    data = experiment.load("cifar10", chosen)
+    data = experiment.transformed(data, "gaussian training images", chosen.seed, variance=0.1)
     network = experiment.network("cifar10", chosen, activation="tanh")
     return experiment.run(chosen, network, data, parameters="model_parameters_xRandom")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-import datasets
-from datasets.pool import SETS, Form
-from foundations.streams import Purpose, random_state
+from datasets.pool import DataSet, Form
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class LabelledSet:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One transformation: its name, the seed of its streams, its parameters, ready for JSON."""
+
+    name: str
+    seed: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class LabelledSets:
     """A data set as an experiment uses it.
 
@@ -50,17 +60,30 @@ class LabelledSets:
     """
 
     name: str
-    fingerprint: str
+    source_fingerprint: str
     form: Form
     images: np.ndarray
     training: LabelledSet
     validation: LabelledSet
     test: LabelledSet
-    # Seed and variance of the noise that stands for the training images, where it does.
-    noise: tuple[int, float] | None = None
+    # What was done to the data set, in order.
+    recipe: tuple[Step, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data set's files and of what was done to them, but for seeds; hexadecimal."""
+        if not self.recipe:
+            return self.source_fingerprint
+        steps = [(step.name, step.parameters) for step in self.recipe]
+        text = json.dumps([self.source_fingerprint, steps], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def recorded(self) -> list[dict[str, Any]]:
+        """The recipe, ready for JSON."""
+        return [dataclasses.asdict(step) for step in self.recipe]
 
     @classmethod
-    def of(cls, data: datasets.DataSet, train_size: int | None = None) -> LabelledSets:
+    def of(cls, data: DataSet, train_size: int | None = None) -> LabelledSets:
         """`data` with its true labels, the training set cut to its first `train_size` images."""
 
         def labelled(numbers: np.ndarray) -> LabelledSet:
@@ -79,31 +102,3 @@ class LabelledSets:
             labelled(data.validation),
             labelled(data.test),
         )
-
-    def with_random_labels(
-        self, fraction: float, seed: int, sets: Sequence[str] = SETS
-    ) -> LabelledSets:
-        """`fraction` of the labels of each of `sets` replaced by uniform draws of a class.
-
-        The draws depend on `seed`, on the set and on its size alone.
-        """
-        changed: dict[str, Any] = {}
-        for name in sets:
-            given: LabelledSet = getattr(self, name)
-            stream = random_state(Purpose.LABELS, seed, SETS.index(name))
-            labels, replaced = datasets.randomize_labels(
-                given.true_labels, fraction, stream, self.form.n_classes
-            )
-            changed[name] = replace(given, labels=labels, replaced=replaced)
-        return replace(self, **changed)
-
-    def with_noise_images(self, seed: int, variance: float) -> LabelledSets:
-        """Every training image replaced by N(0, `variance`) noise; the other sets stay as they are.
-
-        The pool becomes float32, the images that stay scaled to [-1, 1].
-        """
-        images = datasets.to_unit_range(self.images)
-        shape = (len(self.training.numbers), *images.shape[1:])
-        stream = random_state(Purpose.GAUSSIAN_IMAGES, seed)
-        images[self.training.numbers] = datasets.gaussian_images(shape, stream, variance)
-        return replace(self, images=images, noise=(seed, variance))

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import datasets
-from datasets.labelled_sets import SETS, LabelledSets
+from datasets import SETS
+from datasets.labelled_sets import LabelledSets
+from datasets.transformations import transformed
 from foundations import files
 from foundations.errors import UserError
 from memorization import command_line, signals
@@ -23,7 +25,7 @@ from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, tensorboard
 from memorization.run.folder import complete, finished_history, recover
-from memorization.run.record import LOADERS, describe_run
+from memorization.run.record import describe_run
 from memorization.run.recorder import Recorder, resuming_command, same_command
 from training_loop import loop, metrics
 from training_loop.evaluation import Examples
@@ -48,17 +50,16 @@ def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> 
     `name` is "cifar10" or "svhn"; with --synthetic drawn digits stand in its place. Raises
     UserError where --as-in-2017 would leave nothing of a set.
     """
-    data = LabelledSets.of(
-        datasets.load_synthetic(name) if chosen.synthetic else LOADERS[name](chosen.data_dir),
-        chosen.train_size,
-    )
+    name = f"synthetic-{name}" if chosen.synthetic else name
+    data = LabelledSets.of(datasets.load(name, chosen.data_dir), chosen.train_size)
     for set_name, examples in _examples(data).items():
         if schedule(chosen).counted(len(examples)) == 0 and len(examples):
             raise UserError(
                 f"--as-in-2017 leaves out a last partial batch, which is all of the {set_name} "
                 f"set: {len(examples)} images are less than --batch-size {chosen.batch_size}"
             )
-    return data.with_random_labels(chosen.corruption, chosen.seed_of_labels, sets=random_labels)
+    replacing = {"fraction": chosen.corruption, "sets": list(random_labels)}
+    return transformed(data, "random labels", chosen.seed_of_labels, **replacing)
 
 
 def network(

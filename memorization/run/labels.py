@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 import datasets
-from datasets.labelled_sets import SETS, LabelledSet, LabelledSets
+from datasets import SETS
+from datasets.labelled_sets import LabelledSet, LabelledSets
+from datasets.transformations import replayed
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization.run.record import LOADERS, N_CLASSES, format_of
+from memorization.run.record import RUN_FILE, format_of
 
 LABELS_FILE = "labels.npz"
+KINDS = ("labels", "true_labels", "replaced")
 
 
 def save_labels(folder: Path, data: LabelledSets) -> None:
@@ -36,8 +39,8 @@ def _name_today(name: str) -> str:
     return f"{of}_{'replaced' if what == 'corrupted' else what}"
 
 
-def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
-    """The arrays of the run's labels file: numbers below `images`, and labels of theirs.
+def load_labels(folder: Path, images: int, n_classes: int) -> dict[str, np.ndarray]:
+    """The arrays of the run's labels file: numbers below `images`, labels below `n_classes`.
 
     Raises UserError where the file cannot be read or holds anything else.
     """
@@ -47,9 +50,9 @@ def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
         for name in SETS:
             numbers = arrays[f"{name}_numbers"]
             reading.check_vector(f"{name}_numbers", numbers, "iu", 0, images - 1)
-            for kind in ("labels", "true_labels", "replaced"):
+            for kind in KINDS:
                 array = arrays[f"{name}_{kind}"]
-                of_dtype, most = ("b", 1) if kind == "replaced" else ("iu", N_CLASSES - 1)
+                of_dtype, most = ("b", 1) if kind == "replaced" else ("iu", n_classes - 1)
                 reading.check_vector(f"{name}_{kind}", array, of_dtype, 0, most)
                 if len(array) != len(numbers):
                     raise ValueError(f"{len(array)} {name}_{kind} for {len(numbers)} images")
@@ -59,39 +62,39 @@ def load_labels(folder: Path, images: int) -> dict[str, np.ndarray]:
 def labelled_sets_of(
     folder: Path, record: dict[str, Any], data_dir: str | None = None
 ) -> LabelledSets:
-    """The data as the run in `folder` had them: noise for images, labels that it was given.
+    """The data as the run in `folder` had them: what was done to them, the labels it was given.
 
     `data_dir` replaces the one that the run was given. Raises UserError where the data set is not
-    the run's.
+    the run's, or what its files say contradicts them.
     """
-    settings = record["options"]
-    name = record["data"]["name"]
-    if format_of(record) == 1 and (settings["synthetic"] or record["data"]["noise"]):
+    settings, recorded = record["options"], record["data"]
+    drawn = settings["synthetic"] or recorded.get("noise")
+    if format_of(record) == 1 and drawn:
         raise UserError(
             f"{folder}: a run of version 1.0.0, whose images were drawn from other random streams; "
             "only that version can draw them again"
         )
-    if settings["synthetic"]:
-        data = LabelledSets.of(datasets.load_synthetic(name.rpartition("-")[2]))
-    else:
-        data = LabelledSets.of(LOADERS[name.rpartition("-")[2]](data_dir or settings["data_dir"]))
-    if data.fingerprint != record["data"]["fingerprint"]:
+    source = datasets.load(recorded["name"], data_dir or settings["data_dir"])
+    data = replayed(LabelledSets.of(source, settings["train_size"]), recorded.get("recipe", []))
+    if data.fingerprint != recorded["fingerprint"]:
         raise UserError(
-            f"{folder}: the data set {name} is not the one that this run trained on; "
+            f"{folder}: the data set {recorded['name']} is not the one that this run trained on; "
             "--data-dir names another folder"
         )
-    arrays = load_labels(folder, len(data.images))
+    arrays = load_labels(folder, len(source.images), source.form.n_classes)
     sets: dict[str, Any] = {
-        name: LabelledSet(
-            numbers=arrays[f"{name}_numbers"],
-            labels=arrays[f"{name}_labels"],
-            true_labels=arrays[f"{name}_true_labels"],
-            replaced=arrays[f"{name}_replaced"],
-        )
+        name: LabelledSet(**{kind: arrays[f"{name}_{kind}"] for kind in ("numbers", *KINDS)})
         for name in SETS
     }
-    data = replace(data, **sets)
-    return data.with_noise_images(*record["data"]["noise"]) if record["data"]["noise"] else data
+    for name, labelled in sets.items() if data.recipe else ():
+        expected = getattr(data, name)
+        if not all(
+            np.array_equal(getattr(labelled, kind), getattr(expected, kind)) for kind in KINDS
+        ):
+            raise UserError(
+                f"{folder / LABELS_FILE}: not the {name} labels that {RUN_FILE} beside it tells of"
+            )
+    return replace(data, **sets)
 
 
 def training_images(

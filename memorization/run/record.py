@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets.labelled_sets import SETS, LabelledSets
+from datasets import SETS
+from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
 from memorization.options import Options, completed, contradiction, flag
@@ -26,7 +27,6 @@ EARLIER_FORMATS = {
 
 N_CLASSES = 10
 ACTIVATIONS = ("tanh", "sigmoid")
-LOADERS = {"cifar10": datasets.load_cifar10, "svhn": datasets.load_svhn}
 PACKAGES = ("numpy", "scipy", "h5py", "theano", "lasagne")
 
 
@@ -49,7 +49,7 @@ def describe_run(
             "name": data.name,
             "fingerprint": data.fingerprint,
             "class_names": data.form.class_names,
-            "noise": data.noise,
+            "recipe": data.recorded(),
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
         "versions": {
@@ -82,7 +82,8 @@ def _check(record: Any) -> None:
             f"format {reading.printable(format_of(record))}; this suite reads those up to {FORMAT}"
         )
     options, network, data = record["options"], record["network"], record["data"]
-    reading.check_fields(options, {"synthetic": bool, "data_dir": (str, type(None))})
+    reading.check_fields(options, {"data_dir": (str, type(None))})
+    reading.check_fields(options, {"synthetic": bool, "train_size": (int, type(None))})
     network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
     reading.check_fields(network, network_parts)
     if not all(type(width) is int and width > 0 for width in network["widths"]):
@@ -91,18 +92,11 @@ def _check(record: Any) -> None:
         raise ValueError(f"activation is {reading.printable(network['activation'])}")
     if not all(type(p) in (int, float) and 0 <= p < 1 for p in network["dropout"]):
         raise ValueError(f"dropout is {reading.printable(network['dropout'])}")
-    reading.check_fields(
-        data, {"name": str, "fingerprint": str, "noise": (list, type(None)), "class_names": list}
-    )
-    if data["name"].removeprefix("synthetic-") not in LOADERS:
+    reading.check_fields(data, {"name": str, "fingerprint": str, "class_names": list})
+    if data["name"] not in datasets.DATA_SETS:
         raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
-    if data["noise"] is not None:
-        seed, variance = data["noise"]
-        reading.check_fields(
-            {"seed": seed, "variance": variance}, {"seed": int, "variance": (int, float)}
-        )
-        if not (0 <= seed < 2**32 and 0 <= variance < float("inf")):
-            raise ValueError(f"noise is {reading.printable(data['noise'])}")
+    # Format 1 told of noise in place of images alone, under that name.
+    reading.check_fields(data, {"recipe": list} if format_of(record) > 1 else {})
     if len(data["class_names"]) != N_CLASSES:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # It is looked for in the run's folder, and nowhere else.

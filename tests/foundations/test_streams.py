@@ -9,7 +9,7 @@ import pytest
 from support.project import PROJECT  # noqa: F401 - puts the project on the path
 
 import datasets
-from datasets.labelled_sets import SETS
+from datasets import SETS
 from foundations.streams import MRG_MODULI, Purpose, mrg_seed, random_state
 from memorization.measures import columns as measures
 from training_loop import loop

@@ -34,7 +34,7 @@ ARGUMENTS += ("--corruption", "0.5")
 POOL = 10_000
 READERS = {
     "state.npz": checkpoint.read_progress,
-    "labels.npz": lambda path: load_labels(path.parent, POOL),
+    "labels.npz": lambda path: load_labels(path.parent, POOL, 10),
     "model_parameters.npz": evaluation.read_parameters,
     "image_history.npz": lambda path: figures._read_history(path),
     "run.json": lambda path: load_record(path.parent),
@@ -221,7 +221,7 @@ def test_an_archive_that_claims_more_than_the_memory_holds(whole, tmp_path):
         entry = content.find(b"PK\x01\x02", entry + 1)
     (tmp_path / "labels.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"labels\.npz: .*claims to hold [\d,]{14} bytes"):
-        load_labels(tmp_path, POOL)
+        load_labels(tmp_path, POOL, 10)
 
 
 @pytest.mark.parametrize(
