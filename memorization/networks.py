@@ -16,6 +16,9 @@ from foundations.errors import UserError
 from foundations.streams import Purpose, mrg_seed, random_state
 from theano_engine import theano
 
+# The experiments are in single precision, whatever a .theanorc says for other programs.
+theano.config.floatX = "float32"
+
 N_CLASSES = 10
 IMAGE_SHAPE = (3, 32, 32)
 

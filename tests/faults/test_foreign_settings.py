@@ -1,0 +1,24 @@
+"""What other programs of the user's need of Theano does not change the experiments."""
+
+from __future__ import annotations
+
+from support.project import run_script
+
+RUN = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
+
+
+def test_double_precision_for_other_programs(tmp_path):
+    (tmp_path / ".theanorc").write_text("[global]\nfloatX = float64\n")
+    metrics = []
+    for name, more in {"plain": {}, "double": {"THEANORC": str(tmp_path / ".theanorc")}}.items():
+        done = run_script(
+            "svhn_random_labels_l2_regularization.py",
+            *(*RUN, "--results-dir", name),
+            cwd=tmp_path,
+            **more,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        (path,) = (tmp_path / name).rglob("metrics.csv")
+        metrics.append(path.read_bytes())
+    assert metrics[0] == metrics[1]
