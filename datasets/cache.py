@@ -162,12 +162,14 @@ def _write(path: Path, key: str, pool: Pool) -> None:
         with alone_in(path.parent):
             remove_leftovers(path.parent)
             with replacing(path, "w+b") as stream:
-                with h5py.File(stream, "w", userblock_size=_HEADER_SIZE) as file:
+                # By its name: behind a stream, h5py turns a full disk into a SystemError.
+                with h5py.File(stream.name, "w", userblock_size=_HEADER_SIZE) as file:
                     for name, array in pool._asdict().items():
                         file.create_dataset(name, data=array)
                 header = _header(key, stream)
                 stream.seek(0)
                 stream.write(header)
             path.chmod(0o600)
-    except (OSError, DataError):
+    except (OSError, RuntimeError, DataError):
+        # HDF5 reports a file that cannot be closed as a RuntimeError.
         pass

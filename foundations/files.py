@@ -30,8 +30,8 @@ class InUseError(UserError):
 def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     """Open a temporary file beside `path` that takes its place when the block ends well.
 
-    After an error, or a crash at any moment, `path` is what it was before. Raises WriteError, which
-    names `path`, where the system refuses.
+    After an error, or a crash at any moment, `path` is what it was before. The stream's `name` is
+    the temporary file's path. Raises WriteError, which names `path`, where the system refuses.
     """
     path = Path(path)
     try:
@@ -47,8 +47,9 @@ def replacing(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
 def _written_aside(path: Path, mode: str) -> Iterator[IO]:
     encoding = None if "b" in mode else "utf-8"
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
     try:
-        with os.fdopen(handle, mode, encoding=encoding) as stream:
+        with open(name, mode, encoding=encoding) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -69,8 +69,10 @@ def _usable(folder: Path, private: bool = False) -> Path:
     with `private` also where others may read.
     """
     folder = Path(os.path.abspath(folder))
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(20, os.strerror(20), str(folder))
+    # Below a file there is no folder, whoever may write to the file.
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise NotADirectoryError(20, os.strerror(20), str(existing))
     _check_path(folder)
     for missing in reversed([folder, *folder.parents]):
         if not missing.exists():
