@@ -76,6 +76,7 @@ def network(
     """
     from memorization import networks
 
+    form = datasets.DATA_SETS[name].form
     return networks.build_cnn(
         networks.WIDTHS[name],
         chosen.width,
@@ -83,6 +84,8 @@ def network(
         stochastic=stochastic,
         dropout=dropout,
         seed=chosen.seed,
+        image_shape=form.image_shape,
+        n_classes=form.n_classes,
     )
 
 

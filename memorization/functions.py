@@ -10,7 +10,7 @@ import numpy as np
 
 import binary_net
 from binary_net import lasagne
-from memorization.networks import N_CLASSES, parameter_names
+from memorization.networks import parameter_names
 from theano_engine import T, theano
 from training_loop.loop import Functions
 
@@ -38,9 +38,9 @@ def squared_hinge(target, output):
     return T.sqr(T.maximum(0.0, 1.0 - target * output))
 
 
-def one_hot_signs(labels):
-    """Labels (n,) int64 to targets (n, 10) float32: +1 in the label's column, -1 elsewhere."""
-    chosen = T.eq(labels.dimshuffle(0, "x"), T.arange(N_CLASSES).dimshuffle("x", 0))
+def one_hot_signs(labels, n_classes: int):
+    """Labels (n,) int64 to targets (n, n_classes) float32: +1 in the label's column, else -1."""
+    chosen = T.eq(labels.dimshuffle(0, "x"), T.arange(n_classes).dimshuffle("x", 0))
     return T.switch(chosen, np.float32(1), np.float32(-1))
 
 
@@ -82,7 +82,7 @@ def build_training(
     """The function `Functions.train` of `network` over the shared variable `pool`."""
     numbers, labels, learning_rate = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
-    loss = T.mean(squared_hinge(one_hot_signs(labels), output))
+    loss = T.mean(squared_hinge(one_hot_signs(labels, network.output_shape[1]), output))
     if penalty is not None:
         loss = loss + penalty
     return theano.function(
@@ -104,7 +104,8 @@ def build_test(
     """The function `Functions.test` of `network` over the shared variable `pool`."""
     numbers, labels, _ = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
-    losses = squared_hinge(one_hot_signs(labels), output).mean(axis=1)
+    targets = one_hot_signs(labels, network.output_shape[1])
+    losses = squared_hinge(targets, output).mean(axis=1)
     return theano.function(
         [numbers, labels], [losses, T.argmax(output, axis=1)], mode=mode, name="test"
     )

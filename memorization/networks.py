@@ -19,9 +19,6 @@ from theano_engine import theano
 # The experiments are in single precision, whatever a .theanorc says for other programs.
 theano.config.floatX = "float32"
 
-N_CLASSES = 10
-IMAGE_SHAPE = (3, 32, 32)
-
 # Filters of the six convolutions, then units of the two hidden dense layers.
 WIDTHS = {
     "cifar10": (128, 128, 256, 256, 512, 512, 1024, 1024),
@@ -36,12 +33,18 @@ ACTIVATIONS = {
 BATCH_NORM = {"epsilon": 1e-4, "alpha": 0.1}
 
 
-def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
+def scale_widths(
+    widths: Sequence[int],
+    factor: float,
+    image_shape: Sequence[int] = (3, 32, 32),
+    n_classes: int = 10,
+) -> tuple[int, ...]:
     """Every width times `factor`, rounded.
 
     Raises UserError where a layer would vanish, or the weights would not fit the memory.
     """
-    if training_bytes([width * factor for width in widths]) > memory.available():
+    scaled_widths = [width * factor for width in widths]
+    if training_bytes(scaled_widths, image_shape, n_classes) > memory.available():
         raise UserError(
             f"--width {factor:g}: the weights alone, with their gradients and Adam's moments, are "
             f"more than the {memory.available() / 2**30:.1f} GB of memory that there are"
@@ -55,16 +58,16 @@ def scale_widths(widths: Sequence[int], factor: float) -> tuple[int, ...]:
     return scaled
 
 
-def training_bytes(widths: Sequence[float]) -> float:
+def training_bytes(widths: Sequence[float], image_shape: Sequence[int], n_classes: int) -> float:
     """What a network's weights take while they are trained, at least; biases are left out.
 
     Four float32 each: the weight, its gradient and Adam's two moments.
     """
-    channels, size, _ = IMAGE_SHAPE
+    channels, rows, columns = image_shape
     filters, units = widths[:6], widths[6:]
-    area = (size // 2**3) ** 2
+    area = (rows // 2**3) * (columns // 2**3)
     weights = sum(9 * a * b for a, b in zip((channels, *filters), filters))
-    weights += sum(a * b for a, b in zip((area * filters[-1], *units), (*units, N_CLASSES)))
+    weights += sum(a * b for a, b in zip((area * filters[-1], *units), (*units, n_classes)))
     return 16 * weights
 
 
@@ -75,17 +78,20 @@ def build_cnn(
     stochastic: bool = False,
     dropout: Sequence[float] = (0.0, 0.0),
     seed: int = 0,
+    image_shape: Sequence[int] = (3, 32, 32),
+    n_classes: int = 10,
 ) -> lasagne.layers.Layer:
-    """BinaryNet's CNN: its output layer, (batch, 10), for images (batch, 3, 32, 32) float32.
+    """BinaryNet's CNN: its output layer, (batch, n_classes), for images (batch, *image_shape).
 
     Six 3x3 convolutions with `widths[:6]` filters, max-pooling after every second one, two dense
-    layers with `widths[6:]` units, all of them times `width`, and an output of 10; batch norm after
-    each, the binary `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the last.
+    layers with `widths[6:]` units, all of them times `width`, and an output per class; batch norm
+    after each, the binary `activation` ("tanh": -1 and +1, "sigmoid": 0 and 1) after all but the
+    last.
     `dropout` gives the probabilities after the two hidden dense layers, before their batch norm.
     `stochastic` weights are drawn anew for every output that is not deterministic. `seed` names
     the streams of weights, stochastic weights and dropout, layer by layer.
     """
-    widths = scale_widths(widths, width)
+    widths = scale_widths(widths, width, image_shape, n_classes)
     binary: dict[str, Any] = {
         "binary": True,
         "stochastic": stochastic,
@@ -93,7 +99,7 @@ def build_cnn(
         "W_LR_scale": "Glorot",
         "nonlinearity": lasagne.nonlinearities.identity,
     }
-    network = lasagne.layers.InputLayer((None, *IMAGE_SHAPE))
+    network = lasagne.layers.InputLayer((None, *image_shape))
     for number, filters in enumerate(widths[:6]):
         with layer_streams(seed, number) as srng:
             network = binary_net.Conv2DLayer(network, filters, (3, 3), pad=1, srng=srng, **binary)
@@ -109,7 +115,7 @@ def build_cnn(
         network = binary_net.BatchNormLayer(network, **BATCH_NORM)
         network = lasagne.layers.NonlinearityLayer(network, ACTIVATIONS[activation])
     with layer_streams(seed, len(widths)) as srng:
-        network = binary_net.DenseLayer(network, N_CLASSES, srng=srng, **binary)
+        network = binary_net.DenseLayer(network, n_classes, srng=srng, **binary)
     return binary_net.BatchNormLayer(network, **BATCH_NORM)
 
 
@@ -160,6 +166,8 @@ def describe(network: lasagne.layers.Layer) -> dict[str, Any]:
         "activation": names[units[0]],
         "stochastic": dense[0].stochastic,
         "dropout": [dropout.get(id(layer), 0.0) for layer in dense[:-1]],
+        "image_shape": list(stack[0].shape[1:]),
+        "n_classes": dense[-1].num_units,
     }
 
 

@@ -79,7 +79,7 @@ def _step_to_another_class(network, mode):
     output = lasagne.layers.get_output(network, images, deterministic=True)
     predicted = T.argmax(output, axis=1)
     is_predicted = T.eq(
-        predicted.dimshuffle(0, "x"), T.arange(networks.N_CLASSES).dimshuffle("x", 0)
+        predicted.dimshuffle(0, "x"), T.arange(network.output_shape[1]).dimshuffle("x", 0)
     )
     others = T.switch(is_predicted, np.float32(-np.inf), output)
     margin = others.max(axis=1) - output.max(axis=1)

@@ -25,7 +25,6 @@ EARLIER_FORMATS = {
     "state was saved under numbers",
 }
 
-N_CLASSES = 10
 ACTIVATIONS = ("tanh", "sigmoid")
 PACKAGES = ("numpy", "scipy", "h5py", "theano", "lasagne")
 
@@ -97,7 +96,13 @@ def _check(record: Any) -> None:
         raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
     # Format 1 told of noise in place of images alone, under that name.
     reading.check_fields(data, {"recipe": list} if format_of(record) > 1 else {})
-    if len(data["class_names"]) != N_CLASSES:
+    # Networks of format 1 had ten outputs and images of one shape, which went without saying.
+    form = {"image_shape": [3, 32, 32], "n_classes": 10, **network}
+    reading.check_fields(form, {"image_shape": list, "n_classes": int})
+    shape, n_classes = form["image_shape"], form["n_classes"]
+    if len(shape) != 3 or not all(type(n) is int and 0 < n < 2**16 for n in shape):
+        raise ValueError(f"the shape of an image is {reading.printable(shape)}")
+    if len(data["class_names"]) != n_classes:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # It is looked for in the run's folder, and nowhere else.
     if Path(record["parameters"]).name != record["parameters"]:
