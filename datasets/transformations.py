@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from datasets.labelled_sets import LabelledSet, LabelledSets, Step
 from datasets.pool import SETS, DataError, to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
@@ -48,9 +50,26 @@ def gaussian_training_images(data: LabelledSets, seed: int, variance: float) -> 
     return replace(data, images=images)
 
 
+def shuffled_pixels(data: LabelledSets, seed: int) -> LabelledSets:
+    """The pixels of every image of all sets in another order: one for all images and channels.
+
+    The shuffled pixels of Zhang et al. (arXiv 1611.03530, section 2).
+    """
+    pixels = data.images.reshape(*data.images.shape[:2], -1)
+    order = random_state(Purpose.SHUFFLED_PIXELS, seed).permutation(pixels.shape[2])
+    return replace(data, images=np.take(pixels, order, axis=2).reshape(data.images.shape))
+
+
 TRANSFORMATIONS: Mapping[str, Callable[..., LabelledSets]] = {
     "random labels": random_labels,
     "gaussian training images": gaussian_training_images,
+    "shuffled pixels": shuffled_pixels,
+}
+
+# What --images puts in the place of a data set's own: a transformation, and its parameters.
+IMAGES: Mapping[str, tuple[str, Mapping[str, Any]] | None] = {
+    "true": None,
+    "shuffled-pixels": ("shuffled pixels", {}),
 }
 
 
@@ -58,6 +77,15 @@ def transformed(data: LabelledSets, name: str, seed: int, **parameters: Any) -> 
     """`data` after the transformation `name`, which is added to its recipe."""
     changed = TRANSFORMATIONS[name](data, seed, **parameters)
     return replace(changed, recipe=(*data.recipe, Step(name, seed, parameters)))
+
+
+def with_images(data: LabelledSets, kind: str, seed: int) -> LabelledSets:
+    """`data` with the images that --images calls `kind`, one of `IMAGES`."""
+    chosen = IMAGES[kind]
+    if chosen is None:
+        return data
+    name, parameters = chosen
+    return transformed(data, name, seed, **parameters)
 
 
 def replayed(data: LabelledSets, recipe: Any) -> LabelledSets:

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     STOCHASTIC_WEIGHTS = 8  # number of the layer
     DROPOUT = 9  # number of the layer
     DRAWN_DIGITS = 10  # how many are drawn
+    SHUFFLED_PIXELS = 11
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import datasets
 from datasets import SETS
 from datasets.labelled_sets import LabelledSets
-from datasets.transformations import transformed
+from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
 from memorization import command_line, signals
@@ -45,7 +45,7 @@ def options(
 
 
 def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:
-    """The data set `name`, with --corruption of the labels of the sets `random_labels` replaced.
+    """The data set `name`: --corruption of the labels of `random_labels` replaced, --images of it.
 
     `name` is "cifar10" or "svhn"; with --synthetic drawn digits stand in its place. Raises
     UserError where --as-in-2017 would leave nothing of a set.
@@ -59,7 +59,8 @@ def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> 
                 f"set: {len(examples)} images are less than --batch-size {chosen.batch_size}"
             )
     replacing = {"fraction": chosen.corruption, "sets": list(random_labels)}
-    return transformed(data, "random labels", chosen.seed_of_labels, **replacing)
+    data = transformed(data, "random labels", chosen.seed_of_labels, **replacing)
+    return with_images(data, chosen.images, chosen.seed)
 
 
 def network(

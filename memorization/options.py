@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from datasets.transformations import IMAGES
 from memorization.command_line import (
     ArgumentParser,
     fraction,
@@ -126,6 +127,13 @@ class Options:
         parse=fraction,
         metavar="F",
         default=0.0,
+    )
+    images: str = _option(
+        "what the images are: the data set's own, or others in their place (docs/images.md)",
+        Decides.OUTCOME,
+        parse=str,
+        default="true",
+        choices=tuple(IMAGES),
     )
     results_dir: str = _option(
         "folder under which the run's folder is made",

@@ -19,6 +19,7 @@ def data():
 
 RECIPE = (
     ("random labels", 3, {"fraction": 0.5, "sets": ["training", "test"]}),
+    ("shuffled pixels", 5, {}),
     ("gaussian training images", 4, {"variance": 0.1}),
 )
 
@@ -64,6 +65,8 @@ def test_the_fingerprint_tells_recipes_apart_but_not_seeds(data):
         {"name": "random labels", "seed": -1, "parameters": {"fraction": 0.5, "sets": ["test"]}},
         {"name": "gaussian training images", "seed": 0, "parameters": {"\x1b[2J": 1}},
         {"name": "random labels"},
+        {"name": "shuffled pixels", "seed": 0, "parameters": {"order": [0, 1]}},
+        {"name": "shuffled pixels", "seed": "0", "parameters": {}},
         "random labels",
         None,
     ],
