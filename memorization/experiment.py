@@ -23,7 +23,7 @@ from memorization import command_line, signals
 from memorization.measures.columns import Measures
 from memorization.options import Options, parse
 from memorization.report import draw_figures
-from memorization.run import console, tensorboard
+from memorization.run import console, environment, tensorboard
 from memorization.run.folder import complete, finished_history, recover
 from memorization.run.record import describe_run
 from memorization.run.recorder import Recorder, resuming_command, same_command
@@ -109,7 +109,8 @@ def run(
 
     mode = functions.execution_mode(chosen.device, chosen.tf32)
     folder = Path(chosen.results_dir) / chosen.experiment
-    record = describe_run(chosen, networks.describe(network), data, parameters)
+    surroundings = environment.describe(chosen.device)
+    record = describe_run(chosen, networks.describe(network), data, parameters, surroundings)
     screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
@@ -202,7 +203,7 @@ def _train(
     """Begin or resume the run of `recorder` and bring it to its end, unless `stop` says so."""
     with stop.noting(), ExitStack() as during:
         if chosen.resume:
-            recorder.resume()
+            screen.changed(recorder.resume())
         else:
             recorder.begin(data)
         stop.advice = f"what was saved last is whole, go on with: {resuming_command()}"

@@ -148,6 +148,11 @@ class Options:
     resume: bool = _option(
         "go on with a run that was stopped or killed", Decides.NOTHING, default=False
     )
+    exact: bool = _option(
+        "with --resume: refuse where threads, versions or machine are not those recorded",
+        Decides.NOTHING,
+        default=False,
+    )
     save_every: int = _option(
         "epochs between two saves of the state",
         Decides.NOTHING,

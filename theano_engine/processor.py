@@ -9,6 +9,7 @@ of sums.
 from __future__ import annotations
 
 import os
+import platform
 from functools import cache
 from pathlib import Path
 
@@ -56,10 +57,25 @@ def supports(name: str) -> bool:
 
 
 @cache
+def model() -> str:
+    """The processor as Linux names it, with its family and model; its architecture elsewhere."""
+    fields = _fields()
+    if "model name" not in fields:
+        return platform.machine() or "unknown"
+    numbers = [f"{name} {fields[name]}" for name in ("cpu family", "model") if name in fields]
+    return ", ".join([fields["model name"], *numbers])
+
+
+@cache
 def flags() -> frozenset[str]:
     """The processor's feature flags as Linux names them; none where they cannot be read."""
+    return frozenset(_fields().get("flags", "").split())
+
+
+def _fields() -> dict[str, str]:
+    """What Linux says of the first processor, by name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     except OSError:
-        return frozenset()
-    return frozenset(next((line.split() for line in lines if line.startswith("flags")), []))
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (n.partition(":") for n in lines)}

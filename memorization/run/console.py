@@ -30,6 +30,7 @@ COLUMNS = (
 )
 
 MOST_OF_A_CLASS = 20
+MOST_OF_A_WARNING = 4000
 
 # So that the titles stay in sight.
 EPOCHS_PER_HEADER = 10
@@ -139,6 +140,12 @@ class Report(Observer):
         start = time.monotonic()
         yield
         self._say(f"{name}: compiled in {time.monotonic() - start:.0f} s")
+
+    def changed(self, environment: str) -> None:
+        """Warns that what differs from the environment before may change the run's last bits."""
+        if environment:
+            line = f"warning: {environment}: the end may differ from an undisturbed run's"
+            print(printable(line, MOST_OF_A_WARNING), file=sys.stderr, flush=True)
 
     @contextmanager
     def running(self, history: Sequence[metrics.Row]) -> Iterator[None]:

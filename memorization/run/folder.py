@@ -15,7 +15,7 @@ from foundations import files, reading
 from foundations.errors import UserError
 from memorization.run import state
 from memorization.run.labels import LABELS_FILE, save_labels
-from memorization.run.record import RUN_FILE, check_resumable, load_record
+from memorization.run.record import RUN_FILE, check_exact, check_resumable, load_record
 from training_loop import metrics
 
 METRICS_FILE = "metrics.csv"
@@ -67,7 +67,15 @@ def finished_history(
     if not exists:
         raise UserError(f"{folder}: no run there to resume; leave out --resume to start one")
     folder = found
-    check_resumable(folder, load_record(folder), record)
+    earlier = load_record(folder)
+    check_resumable(folder, earlier, record)
+    history = _finished(folder, record)
+    if history is None and record["options"]["exact"]:
+        check_exact(folder, earlier, record)
+    return history
+
+
+def _finished(folder: Path, record: dict[str, Any]) -> list[metrics.Row] | None:
     if not (folder / record["parameters"]).exists():
         return None
     state_file = folder / state.STATE_FILE

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,8 @@ from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
 from memorization.options import Options, completed, contradiction, flag
+from memorization.run import environment
+from memorization.run.environment import Environment
 
 RUN_FILE = "run.json"
 
@@ -26,16 +26,19 @@ EARLIER_FORMATS = {
 }
 
 ACTIVATIONS = ("tanh", "sigmoid")
-PACKAGES = ("numpy", "scipy", "h5py", "theano", "lasagne")
 
 
 def describe_run(
-    options: Options, network: Mapping[str, Any], data: LabelledSets, parameters: str
+    options: Options,
+    network: Mapping[str, Any],
+    data: LabelledSets,
+    parameters: str,
+    surroundings: Environment,
 ) -> dict[str, Any]:
     """The record of a run that is about to begin, ready for JSON.
 
     `network` holds the arguments that build the network, `parameters` is the name of the saved
-    parameters without its ending.
+    parameters without its ending, `surroundings` what `environment.describe` found.
     """
     return {
         "format": FORMAT,
@@ -51,10 +54,7 @@ def describe_run(
             "recipe": data.recorded(),
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
-        "versions": {
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in PACKAGES},
-        },
+        "environments": [environment.period(1, surroundings)],
     }
 
 
@@ -104,6 +104,9 @@ def _check(record: Any) -> None:
         raise ValueError(f"the shape of an image is {reading.printable(shape)}")
     if len(data["class_names"]) != n_classes:
         raise ValueError(f"{len(data['class_names'])} names of classes")
+    # The first runs did not record any.
+    if "environments" in record:
+        environment.check(record["environments"])
     # It is looked for in the run's folder, and nowhere else.
     if Path(record["parameters"]).name != record["parameters"]:
         raise ValueError(f"parameters is {reading.printable(record['parameters'])}")
@@ -112,6 +115,35 @@ def _check(record: Any) -> None:
 def format_of(record: Mapping[str, Any]) -> int:
     """The format of the run folder whose record this is; the first did not say."""
     return record.get("format", 1)
+
+
+def changed_environment(earlier: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """What differs between the last environment of `earlier` and that of `record`; "" for nothing.
+
+    One line, as `environment.changes` has it.
+    """
+    return environment.changes(earlier.get("environments"), _environment(record))
+
+
+def continued(
+    earlier: Mapping[str, Any], record: Mapping[str, Any], from_epoch: int
+) -> dict[str, Any]:
+    """The record `earlier` with the environment of `record`, which holds from `from_epoch` on."""
+    period = environment.period(from_epoch, _environment(record))
+    return {**earlier, "environments": [*earlier.get("environments", []), period]}
+
+
+def _environment(record: Mapping[str, Any]) -> Environment:
+    return record["environments"][-1]["environment"]
+
+
+def check_exact(folder: Path, earlier: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Raise UserError where the bits may differ between a run of `earlier` and one of `record`."""
+    changed = changed_environment(earlier, record)
+    if changed:
+        raise UserError(
+            f"{folder}: --exact, but {changed}; make it as it was, or leave out --exact to go on"
+        )
 
 
 def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[str, Any]) -> None:

@@ -21,7 +21,12 @@ from memorization.run.folder import (
     save_metrics,
 )
 from memorization.run.labels import save_labels
-from memorization.run.record import save_record
+from memorization.run.record import (
+    changed_environment,
+    continued,
+    load_record,
+    save_record,
+)
 from memorization.signals import Interrupted
 from training_loop.observers import Observer
 from training_loop.progress import Progress
@@ -55,14 +60,23 @@ class Recorder(Observer):
             state.save(new / state.STATE_FILE, self._variables, self.progress)
             save_record(new, self._record)
 
-    def resume(self) -> None:
-        """Load the state; where metrics and parameters differ from it, write them again from it."""
+    def resume(self) -> str:
+        """Load the state; where metrics and parameters differ from it, write them again from it.
+
+        Records the environment where it is another than before, and returns what differs; "" where
+        nothing does.
+        """
         remove_leftovers(self.folder)
         self.progress = state.load(self.folder / state.STATE_FILE, self._variables)
         if self.progress.history:
             save_metrics(self.folder / METRICS_FILE, self.progress.history)
             if not self.progress.batches:
                 self._save_parameters(self.folder / self._record["parameters"])
+        earlier = load_record(self.folder)
+        changed = changed_environment(earlier, self._record)
+        if changed:
+            save_record(self.folder, continued(earlier, self._record, self.progress.epoch))
+        return changed
 
     def epoch_ends(self, row, evaluations):
         self._save_parameters(self.folder / self._record["parameters"])

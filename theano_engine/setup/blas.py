@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PREFIX = "scipy_"
+# CorrMM controls the library's threads only if it reads "openblas" in the link flags.
+_LINK_FLAGS = "-lm -DBLAS_is_openblas"
 _SYMBOLS = (
     *(f"{kind}{name}_" for kind in "sd" for name in ("gemm", "gemv", "ger", "dot", "axpy")),
     "openblas_set_num_threads",
@@ -52,8 +54,21 @@ def load() -> Blas:
         )
         return Blas("none", "", "")
     renamed = " ".join(f"-D{symbol}={_PREFIX}{symbol}" for symbol in _SYMBOLS)
-    # CorrMM controls the library's threads only if it reads "openblas" in the link flags.
-    return Blas("openblas", "-lm -DBLAS_is_openblas", renamed)
+    return Blas("openblas", _LINK_FLAGS, renamed)
+
+
+def describe(link_flags: str) -> dict[str, str | int]:
+    """The BLAS that Theano links with by `link_flags`: its name and, where known, its threads.
+
+    OpenBLAS's name holds its version and the processor whose kernels it has chosen.
+    """
+    if link_flags != _LINK_FLAGS:
+        return {"BLAS": link_flags or "none"}
+    library = ctypes.CDLL(None)
+    name = library[f"{_PREFIX}openblas_get_config"]
+    name.restype = ctypes.c_char_p
+    threads = library[f"{_PREFIX}openblas_get_num_threads"]
+    return {"BLAS": name().decode(errors="replace").strip(), "BLAS threads": threads()}
 
 
 def _choose_core_type() -> None:

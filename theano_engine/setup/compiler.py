@@ -41,6 +41,15 @@ def check(compiler: str | None) -> None:
             )
 
 
+def version(compiler: str) -> str:
+    """The first line in which `compiler` names itself and its version; "unknown" without one."""
+    try:
+        asked = subprocess.run([compiler, "--version"], capture_output=True, text=True)
+    except (OSError, ValueError):
+        return "unknown"
+    return next(iter(asked.stdout.splitlines()), "unknown")
+
+
 def cannot_link(compiler: str, link_flags: str) -> str | None:
     """Why no program that multiplies matrices works with `link_flags`; None where one does."""
     text = 'extern "C" void sgemm_(); int main(int n, char **) { if (n > 9) sgemm_(); }'

@@ -36,6 +36,14 @@ def theano_reads_threads() -> Iterator[None]:
         yield
 
 
+def count() -> int:
+    """How many threads OpenMP gives to a parallel region; 1 where GNU's OpenMP is not installed."""
+    try:
+        return ctypes.CDLL("libgomp.so.1").omp_get_max_threads()
+    except OSError:
+        return 1
+
+
 def use_one_after_fork() -> None:
     """Let a forked child compute on one thread: the others of its team stay with the parent.
 

@@ -46,6 +46,18 @@ def require(device: str) -> str:
     return f"cuda:{index}"
 
 
+def describe(device: str) -> dict[str, str]:
+    """What the bits of a result on `device` ("cpu", "cuda") may depend on, by name."""
+    import torch
+
+    found: dict[str, str] = {"torch": str(torch.__version__)}
+    if device == "cuda":
+        found["GPU"] = torch.cuda.get_device_name()
+        found["CUDA"] = str(torch.version.cuda)
+        found["cuDNN"] = str(torch.backends.cudnn.version())
+    return found
+
+
 def _require_torch() -> None:
     oldest = ".".join(map(str, OLDEST_TORCH))
     try:
