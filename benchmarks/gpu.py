@@ -26,6 +26,7 @@ from torch_binarynet import Trainer
 
 from binary_net import lasagne
 from memorization import functions, networks
+from memorization.architecture import WIDTHS, Architecture
 from theano_engine import theano
 from theano_engine.torch_linker import torch_mode
 
@@ -46,7 +47,7 @@ class Ours:
     def __init__(self, widths, images, labels, device, execution, tf32):
         if device == "cpu":
             execution = {"graphs": "eager", "compiled graphs": "compiled"}.get(execution, execution)
-        self.network = networks.build_cnn(widths)
+        self.network = networks.build(Architecture(tuple(widths)))
         lasagne.layers.set_all_param_values(self.network, theano_side.start(widths))
         mode = torch_mode(device, execution=execution, allow_tf32=tf32)
         pool = functions.shared_pool(images)
@@ -128,7 +129,7 @@ def float_of(result) -> float:
 
 def measure(name: str, options) -> list[str]:
     """The rows of the table for one network."""
-    widths = networks.scale_widths(networks.WIDTHS[name], options.width)
+    widths = Architecture(WIDTHS[name]).scaled(options.width).widths
     trained, tested = IMAGES[name]
     pool_size = tested if options.device != "cpu" else 1000
     generator = np.random.default_rng(0)

@@ -11,10 +11,11 @@ import sys
 
 import inputs
 import numpy as np
-from theano_side import WIDTHS, start, theano_side
+from theano_side import start, theano_side
 from torch_side import torch_side
 
 from binary_net import lasagne
+from memorization.architecture import WIDTHS
 
 BATCH_SIZE = 50
 

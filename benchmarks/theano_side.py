@@ -7,6 +7,7 @@ import numpy as np
 
 from binary_net import lasagne
 from memorization import functions, networks
+from memorization.architecture import Architecture
 from theano_engine import theano
 
 
@@ -16,7 +17,7 @@ def start(widths) -> list[np.ndarray]:
     Batch norm's beta is not zero: with it, a sum that equals its mean would sit on the binary
     activation's edge, where a rounding error decides the sign.
     """
-    parameters = lasagne.layers.get_all_param_values(networks.build_cnn(widths))
+    parameters = lasagne.layers.get_all_param_values(networks.build(Architecture(tuple(widths))))
     generator = np.random.RandomState(0)
     for number in range(2, len(parameters), 6):
         shape = parameters[number].shape
@@ -26,7 +27,8 @@ def start(widths) -> list[np.ndarray]:
 
 def theano_side(parameters, images, labels, mode=None) -> tuple[inputs.Side, object]:
     """Ours, or another mode's, functions over the pool; and the Lasagne network."""
-    network = networks.build_cnn([W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6]])
+    widths = tuple(W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6])
+    network = networks.build(Architecture(widths))
     lasagne.layers.set_all_param_values(network, parameters)
     compiled = functions.build_functions(network, images, mode=mode)
     side = inputs.Side(

@@ -72,7 +72,7 @@ class BinaryLinear(nn.Linear):
 
 
 class BinaryNet(nn.Module):
-    """Six 3x3 convolutions, two hidden dense layers, ten outputs: `networks.build_cnn`.
+    """Six 3x3 convolutions, two hidden dense layers, ten outputs: `networks.build`.
 
     Sums of +1 and -1 tie often, and PyTorch gives the gradient of max-pooling to one of the maxima.
     With `gradient_to_all_maxima` it is Theano's, for comparing numbers; timings use PyTorch's own.

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
+from memorization.architecture import Architecture, from_record
 from memorization.run.folder import find_runs
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
@@ -65,12 +67,12 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
 
     Without --params it is the newest run on the data set `default_data`.
     """
-    params, images, labels, arguments = load(chosen, default_data)
+    params, images, labels, architecture = load(chosen, default_data)
     # Late, since they import Theano.
     from memorization import functions, networks
 
-    network = networks.build_cnn(**arguments)
-    networks.set_parameters(network, read_parameters(params), str(params))
+    network = networks.build(architecture)
+    networks.set_parameters(network, networks.read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
     mode = functions.execution_mode(chosen.device)
     test = functions.build_test(network, functions.shared_pool(images), mode=mode)
@@ -90,11 +92,11 @@ def command(main: Callable[[], Any]) -> NoReturn:
 
 def load(
     chosen: argparse.Namespace, default_data: str
-) -> tuple[Path, np.ndarray, np.ndarray, dict[str, Any]]:
-    """Path of the parameters, images (n, 3, 32, 32), labels (n,), arguments of `build_cnn`.
+) -> tuple[Path, np.ndarray, np.ndarray, Architecture]:
+    """Path of the parameters, images (n, *image shape), labels (n,), the network's architecture.
 
     Without --params the newest run on the data set `default_data`. The network never draws its
-    weights: the evaluation sees their signs alone.
+    weights: of binary ones the evaluation sees the signs alone, float ones stay as they are.
     """
     if chosen.images is not None:
         return _load_files_of_2017(chosen)
@@ -112,14 +114,18 @@ def load(
     params = chosen.params or folder / record["parameters"]
     from memorization import networks
 
-    widths = networks.widths_of(read_parameters(params), str(params))
-    if widths != record["network"]["widths"]:
+    architecture = from_record(record["network"])
+    arrays = networks.read_parameters(params)
+    convolutions = architecture.convolutions
+    dense = len(architecture.widths) - convolutions + 1
+    widths = networks.widths_of(arrays, str(params), convolutions, dense)
+    if widths != list(architecture.widths):
         raise UserError(
             f"{params}: layers of {widths}, but {RUN_FILE} beside it tells of "
-            f"{record['network']['widths']}; were these parameters saved by another run?"
+            f"{list(architecture.widths)}; were these parameters saved by another run?"
         )
     images, labels = training_images(folder, record, chosen.data_dir, chosen.count)
-    return params, images, labels, {**record["network"], "stochastic": False}
+    return params, images, labels, replace(architecture, stochastic=False)
 
 
 def newest_run(results_dir: Path, data_name: str) -> Path:
@@ -143,23 +149,6 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
     return max(found)[1]
 
 
-def read_parameters(path: Path) -> list[np.ndarray]:
-    """The arrays `arr_0`, `arr_1` ... of an `.npz` file; never unpickles."""
-    with reading.open_npz(
-        path,
-        "not a readable .npz of parameters",
-        missing="no such file; --params names saved parameters",
-    ) as stored:
-        names = [f"arr_{number}" for number in range(len(stored.files))]
-        if not names or set(names) != set(stored.files):
-            raise ValueError("its arrays are not arr_0, arr_1, ...")
-        arrays = [stored[name] for name in names]
-        for name, array in zip(names, arrays):
-            if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-                raise ValueError(f"{name} holds {array.dtype}, not all of it finite numbers")
-    return arrays
-
-
 def _load_files_of_2017(chosen):
     images = _read_array(chosen.images, "--images")
     labels = class_numbers(_read_array(chosen.labels, "--labels"))
@@ -176,10 +165,11 @@ def _load_files_of_2017(chosen):
         )
     from memorization import networks
 
-    widths = networks.widths_of(read_parameters(chosen.params), str(chosen.params))
+    arrays = networks.read_parameters(chosen.params)
+    widths = networks.widths_of(arrays, str(chosen.params))
     images = np.asarray(images[: chosen.count], np.float32)
-    network = {"widths": widths, "activation": chosen.activation}
-    return chosen.params, images, labels[: chosen.count], network
+    architecture = Architecture(tuple(widths), activation=chosen.activation)
+    return chosen.params, images, labels[: chosen.count], architecture
 
 
 def _read_array(path: Path, option: str) -> np.ndarray:

@@ -8,8 +8,10 @@ that --help and a mistake in the options are quick.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +22,7 @@ from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
 from memorization import command_line, signals
+from memorization.architecture import WIDTHS, Architecture
 from memorization.measures.columns import Measures
 from memorization.options import Options, parse
 from memorization.report import draw_figures
@@ -33,6 +36,15 @@ from training_loop.observers import Observer
 
 # Testing needs no gradients, so larger batches fit; they change no result.
 TEST_BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network's output layer, what it is made of, and the fingerprint of what --init named."""
+
+    output: Any
+    architecture: Architecture
+    initial: str | None
 
 
 def options(
@@ -70,29 +82,41 @@ def network(
     activation: str = "tanh",
     stochastic: bool = False,
     dropout: Sequence[float] = (0.0, 0.0),
-) -> Any:
-    """BinaryNet's network for the data set `name`, --width times as wide: its output layer.
+) -> Network:
+    """The network that the options choose for the data set `name`: by default BinaryNet's CNN.
 
-    The other arguments are those of `networks.build_cnn`.
+    The other arguments are the experiment's own, as in `Architecture`. Raises UserError where the
+    parameters that --init names cannot be read or do not fit.
     """
-    from memorization import networks
-
     form = datasets.DATA_SETS[name].form
-    return networks.build_cnn(
-        networks.WIDTHS[name],
-        chosen.width,
+    drawn = stochastic and chosen.weights == "binary"
+    if stochastic and not drawn:
+        print("--weights float: this experiment's weights are not drawn", file=sys.stderr)
+    architecture = Architecture(
+        WIDTHS[name] if chosen.network == "cnn" else tuple(chosen.hidden or ()),
+        kind=chosen.network,
+        weights=chosen.weights,
+        stochastic=drawn,
         activation=activation,
-        stochastic=stochastic,
-        dropout=dropout,
-        seed=chosen.seed,
+        activations=chosen.activations,
+        dropout=tuple(dropout),
+        norm=chosen.norm,
+        bias=chosen.bias == "yes",
+        freeze_weights=chosen.freeze_weights,
         image_shape=form.image_shape,
         n_classes=form.n_classes,
-    )
+    ).scaled(chosen.width)
+    # Late, since it imports Theano.
+    from memorization import networks
+
+    output = networks.build(architecture, chosen.seed)
+    initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
+    return Network(output, architecture, initial)
 
 
 def run(
     chosen: Options,
-    network: Any,
+    network: Network,
     data: LabelledSets,
     *,
     parameters: str,
@@ -110,7 +134,10 @@ def run(
     mode = functions.execution_mode(chosen.device, chosen.tf32)
     folder = Path(chosen.results_dir) / chosen.experiment
     surroundings = environment.describe(chosen.device)
-    record = describe_run(chosen, networks.describe(network), data, parameters, surroundings)
+    record = describe_run(
+        chosen, network.architecture, data, parameters, surroundings, network.initial
+    )
+    output = network.output
     screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
@@ -127,15 +154,15 @@ def run(
         else:
             with screen.compiling():
                 compiled = functions.build_functions(
-                    network,
+                    output,
                     data.images,
-                    penalty=networks.dense_l2(network, dense_l2) if dense_l2 else None,
+                    penalty=networks.dense_l2(output, dense_l2) if dense_l2 else None,
                     testing=testing or functions.DETERMINISTIC,
                     mode=mode,
                 )
-                measured = _measures(chosen, network, data, folder, mode)
+                measured = _measures(chosen, output, data, folder, mode)
             state = functions.state_variables(
-                network,
+                output,
                 compiled.train,
                 compiled.test,
                 *(function for of in measured for function in of.functions.compiled),
@@ -143,7 +170,7 @@ def run(
             for of in measured:
                 state.update(of.state)
             recorder = Recorder(
-                folder, record, state, lambda path: networks.save_parameters(path, network)
+                folder, record, state, lambda path: networks.save_parameters(path, output)
             )
             history = _train(chosen, compiled, data, recorder, screen, measured, stop)
             drawn = False
@@ -180,14 +207,14 @@ def _examples(data: LabelledSets) -> dict[str, Examples]:
 
 
 def _measures(
-    chosen: Options, network: Any, data: LabelledSets, folder: Path, mode: Any
+    chosen: Options, output: Any, data: LabelledSets, folder: Path, mode: Any
 ) -> list[Measures]:
     """What --measure adds to the observers of the run in `folder`."""
     if not chosen.measure:
         return []
     from memorization.measures.functions import build_measuring_functions
 
-    functions = build_measuring_functions(network, mode)
+    functions = build_measuring_functions(output, mode)
     return [Measures(folder, data, functions, corruption=chosen.corruption, seed=chosen.seed)]
 
 

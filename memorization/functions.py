@@ -44,6 +44,21 @@ def one_hot_signs(labels, n_classes: int):
     return T.switch(chosen, np.float32(1), np.float32(-1))
 
 
+def targets(network: lasagne.layers.Layer, labels):
+    """The targets (n, outputs) float32 of `labels` (n,); of a single output, +1 is class 1."""
+    outputs = network.output_shape[1]
+    if outputs > 1:
+        return one_hot_signs(labels, outputs)
+    return T.switch(labels, np.float32(1), np.float32(-1)).dimshuffle(0, "x")
+
+
+def predicted_classes(network: lasagne.layers.Layer, output):
+    """The classes (n,) int64 that `output` (n, outputs) tells; a single one by sign, 0 as +1."""
+    if network.output_shape[1] > 1:
+        return T.argmax(output, axis=1)
+    return T.cast(T.ge(output[:, 0], np.float32(0)), "int64")
+
+
 def to_unit_range(images):
     """uint8 images to float32, `2/255 * x - 1`; images that are float32 already as they are."""
     if images.dtype != "uint8":
@@ -82,7 +97,7 @@ def build_training(
     """The function `Functions.train` of `network` over the shared variable `pool`."""
     numbers, labels, learning_rate = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
-    loss = T.mean(squared_hinge(one_hot_signs(labels, network.output_shape[1]), output))
+    loss = T.mean(squared_hinge(targets(network, labels), output))
     if penalty is not None:
         loss = loss + penalty
     return theano.function(
@@ -104,11 +119,9 @@ def build_test(
     """The function `Functions.test` of `network` over the shared variable `pool`."""
     numbers, labels, _ = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
-    targets = one_hot_signs(labels, network.output_shape[1])
-    losses = squared_hinge(targets, output).mean(axis=1)
-    return theano.function(
-        [numbers, labels], [losses, T.argmax(output, axis=1)], mode=mode, name="test"
-    )
+    losses = squared_hinge(targets(network, labels), output).mean(axis=1)
+    predicted = predicted_classes(network, output)
+    return theano.function([numbers, labels], [losses, predicted], mode=mode, name="test")
 
 
 def _inputs():
@@ -116,14 +129,20 @@ def _inputs():
 
 
 def adam_updates(loss, network: lasagne.layers.Layer, learning_rate) -> OrderedDict:
-    """Adam for every parameter; binary weights by straight-through gradient, scaled and clipped."""
+    """Adam for every parameter that is trained, plain for all but binary weights.
+
+    Those have a straight-through gradient, and their steps are scaled and clipped.
+    """
     weights = lasagne.layers.get_all_params(network, binary=True)
-    gradients = binary_net.compute_grads(loss, network)
+    gradients = binary_net.compute_grads(loss, network) if weights else []
     names = parameter_names(network)
-    updates = _adam(gradients, weights, learning_rate, names, "binary")
-    updates = binary_net.clipping_scaling(updates, network)
+    updates = OrderedDict()
+    if weights:
+        updates = _adam(gradients, weights, learning_rate, names, "binary")
+        updates = binary_net.clipping_scaling(updates, network)
     others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
-    updates.update(_adam(loss, others, learning_rate, names, "others"))
+    if others:
+        updates.update(_adam(loss, others, learning_rate, names, "others"))
     return updates
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.transformations import IMAGES
+from memorization.architecture import ACTIVATIONS, KINDS, NORMS, WEIGHTS
 from memorization.command_line import (
     ArgumentParser,
     fraction,
@@ -47,6 +48,8 @@ class Option:
     metavar: str | None = None
     default: Any = None
     choices: Sequence[str] | None = None
+    # As argparse has it: "*" for a list.
+    nargs: str | None = None
     before: Any = SAME_AS_DEFAULT
 
 
@@ -120,6 +123,60 @@ class Options:
         parse=positive_float,
         metavar="F",
         default=1.0,
+    )
+    weights: str = _option(
+        "binary, or float: Glorot's uniform at first, then plain Adam",
+        Decides.OUTCOME,
+        parse=str,
+        choices=WEIGHTS,
+        default="binary",
+    )
+    activations: str = _option(
+        "binary: the experiment's own; hard: the same without rounding; relu: rectifiers",
+        Decides.OUTCOME,
+        parse=str,
+        choices=ACTIVATIONS,
+        default="binary",
+    )
+    network: str = _option(
+        "cnn: the experiment's own; mlp: dense layers alone (--hidden)",
+        Decides.OUTCOME,
+        parse=str,
+        choices=KINDS,
+        default="cnn",
+    )
+    hidden: Sequence[int] | None = _option(
+        "with --network mlp: units of each hidden layer (default: none, a single layer)",
+        Decides.OUTCOME,
+        parse=positive_int,
+        metavar="N",
+        nargs="*",
+    )
+    norm: str = _option(
+        "batch norm after each layer, none, or frozen: its beta and gamma stay 0 and 1",
+        Decides.OUTCOME,
+        parse=str,
+        choices=NORMS,
+        default="batch",
+    )
+    bias: str = _option(
+        "whether layers have biases",
+        Decides.OUTCOME,
+        parse=str,
+        choices=("yes", "no"),
+        default="yes",
+    )
+    freeze_weights: bool = _option(
+        "weights stay as they begin; biases and norm alone are trained",
+        Decides.OUTCOME,
+        default=False,
+    )
+    init: str | None = _option(
+        "start from saved parameters of the same network, not from drawn ones",
+        # What it holds does: its fingerprint is recorded and compared.
+        Decides.NOTHING,
+        parse=str,
+        metavar="FILE.npz",
     )
     corruption: float = _option(
         "share of the labels that is replaced",
@@ -258,6 +315,7 @@ def parse(
             type=option.parse,
             metavar=option.metavar,
             choices=option.choices,
+            nargs=option.nargs,
             default=default,
             help=text.replace("%", "%%"),
         )
@@ -270,4 +328,12 @@ def parse(
         parser.error("--synthetic draws its data set, which --data-dir names; leave out either")
     if chosen.tf32 and chosen.device != "cuda":
         parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")
+    if chosen.hidden is not None and chosen.network != "mlp":
+        parser.error(f"--hidden is for --network mlp: a {chosen.network} has layers of its own")
+    if chosen.freeze_weights and chosen.norm != "batch" and chosen.bias == "no":
+        parser.error(
+            f"--freeze-weights with --norm {chosen.norm} and --bias no leaves nothing to train"
+        )
+    # No hidden layer is the same, whether said or not.
+    chosen.hidden = chosen.hidden or None
     return Options(Path(script).stem, **vars(chosen))

@@ -193,10 +193,11 @@ class Measures(Observer):
         right = training_pass.predictions == training_pass.labels
         columns.update(self._history.update(epoch, right))
         columns.update(self._flips.update())
-        images = self._images(self._saturation_images)
-        columns.update(
-            saturation(self.functions.count_saturated, images, self.functions.activations)
-        )
+        if self.functions.count_saturated is not None:
+            images = self._images(self._saturation_images)
+            columns.update(
+                saturation(self.functions.count_saturated, images, self.functions.activations)
+            )
         for number, (name, chosen) in enumerate(self._critical_images.items()):
             found, _ = critical.find_critical(
                 self.functions.step_to_another_class,

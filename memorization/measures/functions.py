@@ -9,6 +9,7 @@ import numpy as np
 
 from binary_net import lasagne
 from memorization import networks
+from memorization.functions import predicted_classes
 from theano_engine import T, theano
 
 
@@ -16,14 +17,15 @@ from theano_engine import T, theano
 class MeasuringFunctions:
     """A network's compiled measuring functions; images are (n, 3, 32, 32) float32 in -1..1.
 
-    count_saturated(images): per binary activation, in order, how many of its inputs x over all
-    images have |x| > 1; int64. step_to_another_class(images): the sign, float32 of the images'
-    shape, of the gradient of the margin by which the likeliest other class outdoes the predicted
-    one, and the predicted classes (n,) int64. `activations`: how many binary activations each
-    layer has per image; `weights`: the binary weights, shared variables.
+    count_saturated(images): per saturating activation, in order, how many of its inputs x over all
+    images have |x| > 1; int64; None where there is no such activation. step_to_another_class
+    (images): the sign, float32 of the images' shape, of the gradient of the margin by which the
+    likeliest other class outdoes the predicted one, and the predicted classes (n,) int64.
+    `activations`: how many saturating activations each layer has per image; `weights`: the binary
+    weights that are trained, shared variables.
     """
 
-    count_saturated: Any
+    count_saturated: Any | None
     step_to_another_class: Any
     activations: list[int]
     weights: list[Any]
@@ -31,7 +33,8 @@ class MeasuringFunctions:
     @property
     def compiled(self) -> list[Any]:
         """The Theano functions."""
-        return [self.count_saturated, self.step_to_another_class]
+        functions = (self.count_saturated, self.step_to_another_class)
+        return [function for function in functions if function is not None]
 
 
 def build_measuring_functions(
@@ -43,28 +46,30 @@ def build_measuring_functions(
     is counted with drawn ones, as training has them, and the step is that of the network of mean
     weights, since predictions that are drawn change by themselves.
     """
+    inputs = saturating_inputs(network)
     return MeasuringFunctions(
-        _count_saturated(network, mode),
+        _count_saturated(network, inputs, mode) if inputs else None,
         _step_to_another_class(network, mode),
-        [int(np.prod(layer.output_shape[1:])) for layer in activation_inputs(network)],
+        [int(np.prod(layer.output_shape[1:])) for layer in inputs],
         lasagne.layers.get_all_params(network, binary=True),
     )
 
 
-def activation_inputs(network: lasagne.layers.Layer) -> list[lasagne.layers.Layer]:
-    """The layers whose outputs the binary activations binarize, in order."""
+def saturating_inputs(network: lasagne.layers.Layer) -> list[lasagne.layers.Layer]:
+    """The layers whose outputs meet an activation that lets no gradient pass beyond -1 and 1."""
     return [
         layer.input_layer
         for layer in lasagne.layers.get_all_layers(network)
         if isinstance(layer, lasagne.layers.NonlinearityLayer)
+        and layer.nonlinearity is not lasagne.nonlinearities.rectify
     ]
 
 
-def _count_saturated(network, mode):
+def _count_saturated(network, layers, mode):
     images = T.tensor4("images")
-    stochastic = networks.describe(network)["stochastic"]
+    stochastic = any(layer.stochastic for layer in networks.binarized_layers(network))
     inputs = lasagne.layers.get_output(
-        activation_inputs(network),
+        layers,
         images,
         deterministic=not stochastic,
         batch_norm_use_averages=True,
@@ -77,11 +82,17 @@ def _count_saturated(network, mode):
 def _step_to_another_class(network, mode):
     images = T.tensor4("images")
     output = lasagne.layers.get_output(network, images, deterministic=True)
-    predicted = T.argmax(output, axis=1)
-    is_predicted = T.eq(
-        predicted.dimshuffle(0, "x"), T.arange(network.output_shape[1]).dimshuffle("x", 0)
-    )
-    others = T.switch(is_predicted, np.float32(-np.inf), output)
-    margin = others.max(axis=1) - output.max(axis=1)
+    predicted = predicted_classes(network, output)
+    margin = _margin_of_others(network, output, predicted)
     sign = T.sgn(theano.grad(margin.sum(), images))
     return theano.function([images], [sign, predicted], mode=mode, name="step_to_another_class")
+
+
+def _margin_of_others(network, output, predicted):
+    """(n,): by how much the likeliest other class outdoes the predicted one, 0 at most."""
+    classes = network.output_shape[1]
+    if classes == 1:
+        return -abs(output[:, 0])
+    is_predicted = T.eq(predicted.dimshuffle(0, "x"), T.arange(classes).dimshuffle("x", 0))
+    others = T.switch(is_predicted, np.float32(-np.inf), output)
+    return others.max(axis=1) - output.max(axis=1)

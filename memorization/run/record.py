@@ -11,6 +11,7 @@ from datasets import SETS
 from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
+from memorization.architecture import Architecture, from_record
 from memorization.options import Options, completed, contradiction, flag
 from memorization.run import environment
 from memorization.run.environment import Environment
@@ -25,20 +26,19 @@ EARLIER_FORMATS = {
     "state was saved under numbers",
 }
 
-ACTIVATIONS = ("tanh", "sigmoid")
-
 
 def describe_run(
     options: Options,
-    network: Mapping[str, Any],
+    architecture: Architecture,
     data: LabelledSets,
     parameters: str,
     surroundings: Environment,
+    initial: str | None = None,
 ) -> dict[str, Any]:
     """The record of a run that is about to begin, ready for JSON.
 
-    `network` holds the arguments that build the network, `parameters` is the name of the saved
-    parameters without its ending, `surroundings` what `environment.describe` found.
+    `parameters` is the name of the saved parameters without its ending, `surroundings` what
+    `environment.describe` found, `initial` the fingerprint of the parameters that --init names.
     """
     return {
         "format": FORMAT,
@@ -46,7 +46,8 @@ def describe_run(
         "parameters": f"{parameters}.npz",
         "options": vars(options),
         "seed": options.seed,
-        "network": dict(network),
+        "network": architecture.recorded(),
+        "initial": initial,
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
@@ -83,26 +84,14 @@ def _check(record: Any) -> None:
     options, network, data = record["options"], record["network"], record["data"]
     reading.check_fields(options, {"data_dir": (str, type(None))})
     reading.check_fields(options, {"synthetic": bool, "train_size": (int, type(None))})
-    network_parts = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
-    reading.check_fields(network, network_parts)
-    if not all(type(width) is int and width > 0 for width in network["widths"]):
-        raise ValueError(f"widths are {reading.printable(network['widths'])}")
-    if network["activation"] not in ACTIVATIONS:
-        raise ValueError(f"activation is {reading.printable(network['activation'])}")
-    if not all(type(p) in (int, float) and 0 <= p < 1 for p in network["dropout"]):
-        raise ValueError(f"dropout is {reading.printable(network['dropout'])}")
+    architecture = from_record(network)
+    reading.check_fields({"initial": None, **record}, {"initial": (str, type(None))})
     reading.check_fields(data, {"name": str, "fingerprint": str, "class_names": list})
     if data["name"] not in datasets.DATA_SETS:
         raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
     # Format 1 told of noise in place of images alone, under that name.
     reading.check_fields(data, {"recipe": list} if format_of(record) > 1 else {})
-    # Networks of format 1 had ten outputs and images of one shape, which went without saying.
-    form = {"image_shape": [3, 32, 32], "n_classes": 10, **network}
-    reading.check_fields(form, {"image_shape": list, "n_classes": int})
-    shape, n_classes = form["image_shape"], form["n_classes"]
-    if len(shape) != 3 or not all(type(n) is int and 0 < n < 2**16 for n in shape):
-        raise ValueError(f"the shape of an image is {reading.printable(shape)}")
-    if len(data["class_names"]) != n_classes:
+    if len(data["class_names"]) != architecture.n_classes:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # The first runs did not record any.
     if "environments" in record:
@@ -164,6 +153,11 @@ def check_resumable(folder: Path, earlier: Mapping[str, Any], record: Mapping[st
             f"{flag(name)} {chosen[name]} contradicts the run to be resumed, which has "
             f"{flag(name)} {reading.printable(recorded.get(name))}; leave it as it was, or start "
             "over with --overwrite"
+        )
+    if earlier.get("initial") != record["initial"]:
+        raise UserError(
+            f"{folder}: --init names other parameters than this run began with; give the same "
+            "file, or start over with --overwrite"
         )
     if earlier["data"]["fingerprint"] != record["data"]["fingerprint"]:
         raise UserError(f"{folder}: the data set is not the one that this run began with")

@@ -92,10 +92,11 @@ def network():
     """A narrow network, its measuring functions and what it predicts of float32 images."""
     from binary_net import lasagne
     from memorization import networks
+    from memorization.architecture import WIDTHS, Architecture
     from memorization.measures import functions as measure_functions
     from theano_engine import theano
 
-    output = networks.build_cnn(networks.WIDTHS["svhn"], 0.0625, seed=3)
+    output = networks.build(Architecture(WIDTHS["svhn"]).scaled(0.0625), seed=3)
     functions = measure_functions.build_measuring_functions(output)
     images = theano.tensor.tensor4()
     outputs = lasagne.layers.get_output(output, images, deterministic=True)

@@ -10,6 +10,7 @@ from support.project import check_one_line, run_script
 
 from binary_net import lasagne
 from memorization import networks
+from memorization.architecture import WIDTHS, Architecture
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +21,7 @@ OPTIONS = ("--synthetic", "--width", str(NARROW), "--epochs", "1", "--train-size
 
 
 def build(seed=0, **more):
-    return networks.build_cnn(networks.WIDTHS["svhn"], NARROW, seed=seed, **more)
+    return networks.build(Architecture(WIDTHS["svhn"], **more).scaled(NARROW), seed)
 
 
 def weights(network):

@@ -114,7 +114,7 @@ def main():
     from memorization import experiment, functions, networks
 
     build_once(experiment, "load")
-    build_once(networks, "build_cnn")
+    build_once(networks, "build")
     build_once(functions, "build_functions")
     script = importlib.import_module(SCRIPT).main
     script([*ARGUMENTS, "--epochs", "0", "--results-dir", str(folder / "compiled")])

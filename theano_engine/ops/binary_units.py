@@ -13,6 +13,11 @@ def hard_sigmoid(x):
     return T.clip((x + 1.0) / 2.0, 0, 1)
 
 
+def hard_tanh(x):
+    """`clip(x, -1, 1)`: what `binary_tanh_unit` is without its rounding."""
+    return T.clip(x, -1.0, 1.0)
+
+
 def binary_tanh_unit(x):
     """+1 where x >= 0, else -1; the gradient passes where |x| <= 1 (arXiv 1602.02830, eq. 4).
 

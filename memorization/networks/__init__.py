@@ -1,0 +1,27 @@
+"""The networks of the experiments: their layers, their parameters."""
+
+from memorization.networks.layers import build
+from memorization.networks.parameters import (
+    binarized_layers,
+    dense_l2,
+    parameter_names,
+    read_parameters,
+    replace_weights_by_sign,
+    save_parameters,
+    set_parameters,
+    start_from,
+    widths_of,
+)
+
+__all__ = [
+    "binarized_layers",
+    "build",
+    "dense_l2",
+    "parameter_names",
+    "read_parameters",
+    "replace_weights_by_sign",
+    "save_parameters",
+    "set_parameters",
+    "start_from",
+    "widths_of",
+]
