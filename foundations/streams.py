@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     DROPOUT = 9  # number of the layer
     DRAWN_DIGITS = 10  # how many are drawn
     SHUFFLED_PIXELS = 11
+    RANDOM_PIXELS = 12
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

@@ -39,7 +39,8 @@ class Decides(enum.Enum):
 class Option:
     """One option, said once: how it is read, what it decides, what --help tells of it.
 
-    `default` is also what runs did before the option existed, unless `before` names another value.
+    `default` is also what runs did before the option existed, unless `before` names another value,
+    or is a function that tells it from the options which a run recorded.
     """
 
     help: str
@@ -52,10 +53,21 @@ class Option:
     nargs: str | None = None
     before: Any = SAME_AS_DEFAULT
 
+    def value_before(self, recorded: Mapping[str, Any]) -> Any:
+        """What a run did that `recorded` its options before this one existed."""
+        if self.before is SAME_AS_DEFAULT:
+            return self.default
+        return self.before(recorded) if callable(self.before) else self.before
+
 
 def _option(help: str, decides: Decides, **more: Any) -> Any:
     option = Option(help, decides, **more)
     return field(default=option.default, metadata={"option": option})
+
+
+def _images_before(recorded: Mapping[str, Any]) -> str:
+    """--images of a run from before that option: one experiment alone put others in their place."""
+    return "gaussian-0.1" if recorded.get("experiment") == "cifar10_randX_input" else "true"
 
 
 @dataclass(frozen=True)
@@ -191,6 +203,7 @@ class Options:
         parse=str,
         default="true",
         choices=tuple(IMAGES),
+        before=_images_before,
     )
     results_dir: str = _option(
         "folder under which the run's folder is made",
@@ -263,10 +276,7 @@ def flag(name: str) -> str:
 
 def completed(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a run's record, with those that came later as runs behaved before them."""
-    before = {
-        name: option.default if option.before is SAME_AS_DEFAULT else option.before
-        for name, option in OPTIONS.items()
-    }
+    before = {name: option.value_before(recorded) for name, option in OPTIONS.items()}
     return {**before, **recorded}
 
 

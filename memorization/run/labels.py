@@ -74,14 +74,16 @@ def labelled_sets_of(
             f"{folder}: a run of version 1.0.0, whose images were drawn from other random streams; "
             "only that version can draw them again"
         )
-    source = datasets.load(recorded["name"], data_dir or settings["data_dir"])
-    data = replayed(LabelledSets.of(source, settings["train_size"]), recorded.get("recipe", []))
+    data = LabelledSets.of(
+        datasets.load(recorded["name"], data_dir or settings["data_dir"]), settings["train_size"]
+    )
+    data = replayed(data, recorded.get("recipe", []))
     if data.fingerprint != recorded["fingerprint"]:
         raise UserError(
             f"{folder}: the data set {recorded['name']} is not the one that this run trained on; "
             "--data-dir names another folder"
         )
-    arrays = load_labels(folder, len(source.images), source.form.n_classes)
+    arrays = load_labels(folder, len(data.images), data.form.n_classes)
     sets: dict[str, Any] = {
         name: LabelledSet(**{kind: arrays[f"{name}_{kind}"] for kind in ("numbers", *KINDS)})
         for name in SETS

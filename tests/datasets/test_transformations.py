@@ -19,7 +19,9 @@ def data():
 
 RECIPE = (
     ("random labels", 3, {"fraction": 0.5, "sets": ["training", "test"]}),
+    ("matched gaussian training images", 6, {}),
     ("shuffled pixels", 5, {}),
+    ("random pixels", 5, {}),
     ("gaussian training images", 4, {"variance": 0.1}),
 )
 

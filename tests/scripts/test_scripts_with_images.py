@@ -1,0 +1,132 @@
+"""--images through a run's life on every script: trained, killed, resumed, evaluated, reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT, check_one_line, run_command, run_script
+from support.runs import PARAMETERS, assert_same_run, finished_epochs, metrics, until
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = (
+    *("--synthetic", "--width", "0.0625", "--epochs", "3", "--train-size", "60"),
+    *("--batch-size", "10", "--quiet"),
+)
+EVERY = {
+    "cifar10_random_labels": "random-pixels",
+    "svhn_random_labels": "gaussian",
+    "cifar10_randX_input": "shuffled-pixels",
+    "svhn_random_labels_dropout": "shuffled-pixels",
+    "svhn_random_labels_l2_regularization": "gaussian-0.1",
+    "svhn_stochastic_sigmoid_random_labels": "shuffled-pixels",
+    "cifar10_train_acc_dropout": "random-pixels",
+    "cifar10_stochastic_sigmoid_random_labels": "gaussian",
+}
+# The kind that changes most: another dtype, and validation images that are no training images more.
+IN_EVERY_TEST_RUN = ("svhn_random_labels",)
+
+
+def run_in(folder):
+    """The folder of the one run below `folder`."""
+    (record,) = (p for p in folder.rglob("run.json") if not p.parent.name.startswith("."))
+    return record.parent
+
+
+def killed_after_an_epoch(command, folder):
+    process = subprocess.Popen(
+        [sys.executable, str(PROJECT / command[0]), *command[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(process, lambda: any(finished_epochs(p.parent) for p in folder.rglob("metrics.csv")))
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        pytest.param(s, k, marks=() if s in IN_EVERY_TEST_RUN else pytest.mark.exhaustive)
+        for s, k in EVERY.items()
+    ],
+)
+def test_other_images_through_a_runs_life(script, kind, tmp_path):
+    command = (f"{script}.py", *OPTIONS, "--images", kind)
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    done = run_script(*command, cwd=tmp_path / "whole")
+    assert done.returncode == 0, done.stderr
+    killed_after_an_epoch(command, tmp_path / "killed")
+    # Of other images it is another run, whatever the script's own are.
+    other = "true" if kind != "true" else "gaussian"
+    refused = run_script(*command, "--resume", "--images", other, cwd=tmp_path / "killed")
+    check_one_line(refused, f"--images {other} contradicts", kind)
+    done = run_script(*command, "--resume", cwd=tmp_path / "killed")
+    assert done.returncode == 0, done.stderr
+    whole = run_in(tmp_path / "whole")
+    assert_same_run(run_in(tmp_path / "killed"), whole)
+
+    done = run_script(
+        "svhn_evaluation_random_labels.py",
+        *("--params", str(whole / f"{PARAMETERS[script]}.npz"), "--count", "60"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    if "stochastic" not in script:
+        error = float(done.stdout.rpartition("test_error = ")[2].rstrip("%\n"))
+        assert error == pytest.approx(100 * float(metrics(whole)[-1]["training_error"]))
+
+    before = (whole / "labels.png").read_bytes()
+    done = run_command("figures", str(whole), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (whole / "labels.png").read_bytes() == before
+
+
+def test_the_report_tells_the_images_apart(tmp_path):
+    script = "cifar10_random_labels"
+    short = (f"{script}.py", *OPTIONS, "--epochs", "1")
+    for name, more in {
+        "true": (),
+        "shuffled": ("--images", "shuffled-pixels"),
+        "shuffled again": ("--images", "shuffled-pixels", "--seed", "1"),
+    }.items():
+        done = run_script(*short, *more, "--results-dir", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = run_command(
+        "report", "true", "shuffled", "shuffled again", "--output", "out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "out" / "report.csv", encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    found = [(line["settings"], line["seed"]) for line in lines]
+    assert found == [
+        *(("images shuffled-pixels", "0"), ("images shuffled-pixels", "1")),
+        *(("images shuffled-pixels", "mean"), ("images shuffled-pixels", "standard deviation")),
+        ("images true", "0"),
+    ]
+
+
+def test_runs_from_before_the_option_go_on(tmp_path):
+    """cifar10_randX_input put noise in the images' place then, every other script nothing."""
+    script = "cifar10_randX_input"
+    done = run_script(f"{script}.py", *OPTIONS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = run_in(tmp_path)
+    assert metrics(run)[-1]["epoch"] == "3"
+    record = json.loads((run / "run.json").read_text())
+    assert record["options"].pop("images") == "gaussian-0.1"
+    step = {"name": "gaussian training images", "seed": 0, "parameters": {"variance": 0.1}}
+    assert record["data"]["recipe"][1:] == [step]
+    (run / "run.json").write_text(json.dumps(record))
+    (run / "labels.png").unlink()
+    done = run_script(f"{script}.py", *OPTIONS, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (run / "labels.png").exists()
+    refused = run_script(f"{script}.py", *OPTIONS, "--images", "gaussian", "--resume", cwd=tmp_path)
+    check_one_line(refused, "--images gaussian contradicts", "gaussian-0.1")
