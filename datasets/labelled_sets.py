@@ -70,6 +70,11 @@ class LabelledSets:
     recipe: tuple[Step, ...] = ()
 
     @property
+    def any_replaced(self) -> bool:
+        """Whether a label of any set was drawn anew."""
+        return any(of.replaced.any() for of in (self.training, self.validation, self.test))
+
+    @property
     def fingerprint(self) -> str:
         """Of the data set's files and of what was done to them, but for seeds; hexadecimal."""
         if not self.recipe:

@@ -24,6 +24,7 @@ from foundations.errors import UserError
 from memorization import command_line, signals
 from memorization.architecture import WIDTHS, Architecture
 from memorization.measures.columns import Measures
+from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, environment, tensorboard
@@ -133,11 +134,12 @@ def run(
 
     mode = functions.execution_mode(chosen.device, chosen.tf32)
     folder = Path(chosen.results_dir) / chosen.experiment
+    output = network.output
+    counts = networks.parameter_counts(output)
     surroundings = environment.describe(chosen.device)
     record = describe_run(
-        chosen, network.architecture, data, parameters, surroundings, network.initial
+        chosen, network.architecture, data, parameters, surroundings, counts, network.initial
     )
-    output = network.output
     screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
@@ -172,7 +174,9 @@ def run(
             recorder = Recorder(
                 folder, record, state, lambda path: networks.save_parameters(path, output)
             )
-            history = _train(chosen, compiled, data, recorder, screen, measured, stop)
+            always = [ReplacedLabels(data, counts)] if data.any_replaced else []
+            observers = [recorder, screen, *always, *measured]
+            history = _train(chosen, compiled, data, recorder, observers, screen, stop)
             drawn = False
         stop.advice = f"every epoch is done and saved; for the figures: {resuming_command()}"
         screen.summary(history)
@@ -223,8 +227,8 @@ def _train(
     functions: loop.Functions,
     data: LabelledSets,
     recorder: Recorder,
+    observers: Sequence[Observer],
     screen: console.Report,
-    measured: Sequence[Measures],
     stop: signals.StopRequest,
 ) -> list[metrics.Row]:
     """Begin or resume the run of `recorder` and bring it to its end, unless `stop` says so."""
@@ -235,12 +239,12 @@ def _train(
             recorder.begin(data)
         stop.advice = f"what was saved last is whole, go on with: {resuming_command()}"
         progress = recorder.progress
-        observers: list[Observer] = [recorder, screen, *measured]
         if not chosen.resume:
             during.push(_discarding(recorder))
         if chosen.tensorboard:
             done = len(progress.history)
-            observers.append(during.enter_context(tensorboard.writing(recorder.folder, done)))
+            events = during.enter_context(tensorboard.writing(recorder.folder, done))
+            observers = [*observers, events]
         during.enter_context(screen.running(progress.history))
         try:
             return loop.train(

@@ -27,11 +27,20 @@ LEARNING_RATE = "learning_rate"
 STEP_LOSS = "train_step_loss"
 BEST_EPOCH = "best_epoch"
 BEST_ERROR = "best_validation_error"
+# Of labels that were drawn anew, what the predictions tell of them, in bits.
+BITS = "memorised_bits"
+BITS_PER_BINARY_WEIGHT = f"{BITS}_per_binary_weight"
+BITS_PER_REAL_PARAMETER = f"{BITS}_per_real_parameter"
 
 
 def error(set_name: str) -> str:
     """The column of the error on one of `SETS`."""
     return f"{set_name}_error"
+
+
+def clean_error(set_name: str) -> str:
+    """The column of the error on one of `SETS` against the true labels, whichever were given."""
+    return f"{set_name}_clean_error"
 
 
 def loss(set_name: str) -> str:
@@ -53,8 +62,8 @@ def of_layer(quantity: str, number: int) -> str:
 class Column:
     """What a column's name says.
 
-    `quantity` is "error" or "loss" where `set_name` is given, else the name without the number of
-    the layer. At most one of `label` and `layer` is given.
+    `quantity` is "error", "clean_error" or "loss" where `set_name` is given, else the name without
+    the number of the layer. At most one of `label` and `layer` is given.
     """
 
     quantity: str
@@ -67,10 +76,15 @@ class Column:
         """Whether its values are errors, which lie between 0 and 1."""
         return self.quantity == "error" or self.quantity.endswith("_error")
 
+    @property
+    def is_in_bits(self) -> bool:
+        """Whether its values are bits, or bits per number; all else that is measured is a share."""
+        return self.quantity.startswith(BITS)
+
 
 def parse_name(name: str) -> Column:
     """The column that `name` names; any name names one."""
-    of_set = re.fullmatch(rf"({'|'.join(SETS)})_(error|loss)(?:_class_(\d+))?", name)
+    of_set = re.fullmatch(rf"({'|'.join(SETS)})_(error|clean_error|loss)(?:_class_(\d+))?", name)
     if of_set and (of_set[3] is None or of_set[2] == "error"):
         label = None if of_set[3] is None else int(of_set[3])
         return Column(of_set[2], of_set[1], label=label)
@@ -95,7 +109,7 @@ def measured(row: Row) -> Row:
     return {
         name: value
         for name, value in row.items()
-        if name not in own and parse_name(name).set_name is None
+        if name not in own and parse_name(name).quantity not in ("error", "loss")
     }
 
 

@@ -54,7 +54,7 @@ def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[s
     predictions = evaluation.predictions
     return {
         "training_error_corrupted": share(predictions != given, corrupted),
-        "training_error_clean": share(predictions != given, ~corrupted),
+        "training_error_uncorrupted": share(predictions != given, ~corrupted),
         "corrupted_as_given": share(predictions == given, corrupted),
         "corrupted_as_true": share(predictions == true, corrupted),
     }

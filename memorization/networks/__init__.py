@@ -4,6 +4,7 @@ from memorization.networks.layers import build
 from memorization.networks.parameters import (
     binarized_layers,
     dense_l2,
+    parameter_counts,
     parameter_names,
     read_parameters,
     replace_weights_by_sign,
@@ -17,6 +18,7 @@ __all__ = [
     "binarized_layers",
     "build",
     "dense_l2",
+    "parameter_counts",
     "parameter_names",
     "read_parameters",
     "replace_weights_by_sign",

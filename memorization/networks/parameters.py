@@ -44,6 +44,20 @@ def parameter_names(network: lasagne.layers.Layer) -> dict[Any, str]:
     }
 
 
+def parameter_counts(network: lasagne.layers.Layer) -> dict[str, dict[str, int]]:
+    """How many numbers `network` keeps, by the name of the parameters that hold them.
+
+    "binary": those of which the network uses the sign alone; "real": all others.
+    """
+    counts: dict[str, dict[str, int]] = {"binary": {}, "real": {}}
+    binary = set(lasagne.layers.get_all_params(network, binary=True))
+    for parameter in lasagne.layers.get_all_params(network):
+        kind = counts["binary" if parameter in binary else "real"]
+        name = "bias" if parameter.name == "b" else parameter.name
+        kind[name] = kind.get(name, 0) + parameter.get_value(borrow=True).size
+    return counts
+
+
 def dense_l2(network: lasagne.layers.Layer, coefficient: float):
     """`coefficient` times the sum of squares of every dense layer's real-valued W, a scalar."""
     squares = [lasagne.regularization.l2(layer.W) for layer in dense_layers(network)]

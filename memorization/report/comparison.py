@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from memorization.report import style
-from memorization.report.runs import Group, varying_settings
+from memorization.report.runs import Group, MeasuredRun, varying_settings
 from training_loop import metrics
 
-PANELS = (metrics.error("training"), metrics.error("test"))
+PANELS = ("training", "test")
 
 
 def draw(groups: Sequence[Group], path: Path) -> list[Path]:
@@ -36,11 +37,11 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
             len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=(1, 1, 0.78)
         )
         for line, chosen, texts in zip(panels, kinds, labels):
-            for axes, error in zip(line, PANELS):
+            for axes, name in zip(line, PANELS):
                 for number, (group, text) in enumerate(zip(chosen, texts)):
-                    _curve(axes, group, error, style.series(number), text)
+                    _curve(axes, group, metrics.error(name), style.series(number), text)
                 style.epoch_axis(axes, [1, max(group.runs[0].epochs for group in chosen)])
-                axes.set_title(f"{chosen[0].data_name}: {error.replace('_', ' ')}")
+                axes.set_title(f"{chosen[0].data_name}: {name} error")
         if swept:
             _corruption_row(panels[-1], swept)
         drawn = [*kinds, [group for family in swept for group in family]]
@@ -95,24 +96,41 @@ def _swept(groups: Sequence[Group]) -> list[list[Group]]:
 
 
 def _corruption_row(line: Any, families: list[list[Group]]) -> None:
-    """Final training and test error against corruption, a series per family."""
-    for axes, error in zip(line, PANELS):
+    """Final training and test error against corruption, a series per family, and a fainter one for
+    the error against the true labels."""
+    for axes, name in zip(line, PANELS):
         for number, family in enumerate(families):
-            levels = [100 * group.corruption for group in family]
-            errors = [[100 * run.last(error) for run in group.runs] for group in family]
-            means = [float(np.mean(values)) for values in errors]
-            spread = [
-                [mean - min(values) for mean, values in zip(means, errors)],
-                [max(values) - mean for mean, values in zip(means, errors)],
-            ]
-            axes.errorbar(
-                levels,
-                means,
-                yerr=spread,
-                capsize=3,
-                label=family[0].name.replace("_", " "),
-                **style.series(number).line(1),
-            )
+            look = style.series(number).line(1)
+            label = family[0].name.replace("_", " ")
+            given = partial(_last_error, name)
+            _against_corruption(axes, family, given, label=label, **look)
+            if any(metrics.clean_error(name) in run.rows[-1] for of in family for run in of.runs):
+                clean = partial(_last_clean_error, name)
+                faint, label = style.fainter(look), f"{label}, true labels"
+                _against_corruption(axes, family, clean, label=label, **faint)
         style.percent_axis(axes.xaxis)
         axes.set_xlabel("replaced labels")
-        axes.set_title(f"after the last epoch: {error.replace('_', ' ')}")
+        axes.set_title(f"after the last epoch: {name} error")
+
+
+def _last_error(name: str, run: MeasuredRun) -> float:
+    return run.last(metrics.error(name))
+
+
+def _last_clean_error(name: str, run: MeasuredRun) -> float:
+    # Where no label is replaced, there is but one error.
+    return run.rows[-1].get(metrics.clean_error(name), _last_error(name, run))
+
+
+def _against_corruption(
+    axes: Any, family: Sequence[Group], error: Callable[[MeasuredRun], float], **look: Any
+) -> None:
+    """The means over seeds of `error`, with bars from the lowest to the highest."""
+    levels = [100 * group.corruption for group in family]
+    errors = [[100 * error(run) for run in group.runs] for group in family]
+    means = [float(np.mean(values)) for values in errors]
+    spread = [
+        [mean - min(values) for mean, values in zip(means, errors)],
+        [max(values) - mean for mean, values in zip(means, errors)],
+    ]
+    axes.errorbar(levels, means, yerr=spread, capsize=3, **look)

@@ -65,7 +65,11 @@ def draw_run(
 
 
 def draw_curves(folder: Path, rows: Sequence[metrics.Row], classes: int) -> list[Path]:
-    """`curves`: errors of the three sets, losses below, and the learning rate, against epoch."""
+    """`curves`: errors of the three sets, losses below, and the learning rate, against epoch.
+
+    Where labels were replaced there are two errors of each set, the fainter ("true") against the
+    true labels.
+    """
     epochs = [row[metrics.EPOCH] for row in rows]
     with style.drawing(6.3, 6.6) as figure:
         errors, losses, rates = figure.subplots(3, sharex=True, height_ratios=(5, 3, 1.6))
@@ -74,6 +78,9 @@ def draw_curves(folder: Path, rows: Sequence[metrics.Row], classes: int) -> list
             errors.plot(
                 epochs, [100 * row[metrics.error(name)] for row in rows], label=name, **line
             )
+            if metrics.clean_error(name) in rows[0]:
+                clean = [100 * row[metrics.clean_error(name)] for row in rows]
+                errors.plot(epochs, clean, label=f"{name}, true", **style.fainter(line))
             losses.plot(epochs, [row[metrics.loss(name)] for row in rows], **line)
         style.chance_line(errors, {classes})
         errors.set_ylim(-3, 103)

@@ -43,6 +43,7 @@ img { display: block; background: #fff; border-radius: 4px; width: 100%; height:
 details { border-top: 1px solid var(--line); padding: .5rem 0; }
 details img { max-width: 42rem; margin-top: .5rem; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
+@page { size: landscape; margin: 1cm; }
 @media print {
   .wide { overflow: visible; } .wide > img { min-width: 0; }
   table { font-size: .55rem; } tr, figure, details { break-inside: avoid; }

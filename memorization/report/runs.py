@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ class MeasuredRun:
         return self.epochs >= self.options["epochs"]
 
     def last(self, name: str) -> float:
-        """The metric `name` of the last epoch."""
-        return self.rows[-1][name]
+        """The metric `name` of the last epoch; NaN where it was not measured."""
+        return self.rows[-1].get(name, math.nan)
 
     @property
     def gap(self) -> float:

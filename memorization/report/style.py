@@ -214,6 +214,11 @@ def log_where_positive(axes: Any, values: Sequence[float]) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def fainter(line: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a second line of the same series."""
+    return {**line, "markerfacecolor": "white", "alpha": 0.55, "linewidth": 1.0}
+
+
 def series(number: int) -> Style:
     """The look of series `number`, counted from 0: no two of the first 64 look the same."""
     shape = STYLES[(number + number // len(STYLES)) % len(STYLES)]

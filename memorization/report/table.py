@@ -6,7 +6,7 @@ import csv
 import math
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -15,7 +15,6 @@ from training_loop import metrics
 
 NEVER = "never"
 THRESHOLDS = (0.5, 0.1, 0.01)
-ERRORS = tuple(map(metrics.error, metrics.SETS))
 CAPTION = (
     "Training and test error against epoch; lines are means over seeds, bands reach from the "
     "lowest to the highest seed"
@@ -26,6 +25,44 @@ _FORMULA_BEGINS = tuple("=+-@\t\r＝＋－＠")
 # Punctuation that means something to Markdown inside a line, with what GitHub adds to it; an
 # underscore between letters means nothing.
 _MARKDOWN = re.compile(r"[\\`*{}\[\]<>&|$~@:^]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of numbers: its title, what it tells of a run, and how that is written.
+
+    An `optional` one is left out where no run has it.
+    """
+
+    title: str
+    of: Callable[[MeasuredRun], float]
+    pattern: str = "{:.2f}"
+    optional: bool = False
+
+    def text(self, value: float) -> str:
+        """`value` as it is written; nothing where an optional quantity was not measured."""
+        return "" if self.optional and math.isnan(value) else self.pattern.format(value)
+
+
+def _percent(title: str, column: str, optional: bool = False) -> Quantity:
+    return Quantity(f"{title} (%)", lambda run: 100 * run.last(column), optional=optional)
+
+
+QUANTITIES = (
+    *(_percent(f"{name} error", metrics.error(name)) for name in metrics.SETS),
+    Quantity("generalisation gap (points)", lambda run: 100 * run.gap),
+    *(
+        _percent(f"{name} error, true labels", metrics.clean_error(name), optional=True)
+        for name in metrics.SETS
+    ),
+    Quantity("memorised bits", lambda run: run.last(metrics.BITS), "{:.0f}", optional=True),
+    Quantity(
+        "memorised bits per binary weight",
+        lambda run: run.last(metrics.BITS_PER_BINARY_WEIGHT),
+        "{:.4f}",
+        optional=True,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +82,12 @@ def table(groups: Sequence[Group]) -> Table:
     """A line per run, and the mean and standard deviation below the runs of a group of several."""
     settings = varying_settings(groups)
     with_settings = any(settings.values())
+    quantities = [
+        quantity
+        for quantity in QUANTITIES
+        if not quantity.optional
+        or any(not math.isnan(quantity.of(run)) for group in groups for run in group.runs)
+    ]
     titles = (
         "experiment",
         *(["settings"] if with_settings else []),
@@ -52,10 +95,7 @@ def table(groups: Sequence[Group]) -> Table:
         "seed",
         "epochs",
         *(f"epochs to {limit:.0%} training error" for limit in THRESHOLDS),
-        "training error (%)",
-        "validation error (%)",
-        "test error (%)",
-        "generalisation gap (points)",
+        *(quantity.title for quantity in quantities),
     )
     lines, summary = [], []
     for group in groups:
@@ -65,10 +105,12 @@ def table(groups: Sequence[Group]) -> Table:
             f"{group.corruption:g}",
         )
         for run in group.runs:
-            lines.append((*head, str(run.seed), _epochs(run), *_results(run)))
+            lines.append((*head, str(run.seed), _epochs(run), *_results(run, quantities)))
             summary.append(False)
         if len(group.runs) > 1:
-            for name, texts in zip(("mean", "standard deviation"), mean_and_deviation(group)):
+            for name, texts in zip(
+                ("mean", "standard deviation"), mean_and_deviation(group, quantities)
+            ):
                 lines.append((*head, name, _epochs(group.runs[0]), *texts))
                 summary.append(True)
     return Table(titles, lines, summary, 1 + with_settings)
@@ -78,16 +120,17 @@ def _epochs(run: MeasuredRun) -> str:
     return str(run.epochs) if run.finished else f"{run.epochs} of {run.options['epochs']}"
 
 
-def _results(run: MeasuredRun) -> list[str]:
+def _results(run: MeasuredRun, quantities: Sequence[Quantity]) -> list[str]:
     reached = [run.epochs_to(limit) for limit in THRESHOLDS]
     return [
         *(NEVER if epoch is None else str(epoch) for epoch in reached),
-        *(f"{_percent(error, run):.2f}" for error in ERRORS),
-        f"{_gap(run):.2f}",
+        *(quantity.text(quantity.of(run)) for quantity in quantities),
     ]
 
 
-def mean_and_deviation(group: Group) -> tuple[list[str], list[str]]:
+def mean_and_deviation(
+    group: Group, quantities: Sequence[Quantity] = QUANTITIES
+) -> tuple[list[str], list[str]]:
     """The lines below the runs of `group`; of epochs to a training error that some runs never
     reached there is no mean: in its place stands how many did."""
     means, deviations = [], []
@@ -100,24 +143,16 @@ def mean_and_deviation(group: Group) -> tuple[list[str], list[str]]:
         else:
             means.append(f"{len(reached)} of {len(epochs)}" if reached else NEVER)
             deviations.append("")
-    percents = [[_percent(error, run) for run in group.runs] for error in ERRORS]
-    for values in (*percents, [_gap(run) for run in group.runs]):
-        means.append(f"{statistics.fmean(values):.2f}")
-        deviations.append(f"{_deviation(values):.2f}")
+    for quantity in quantities:
+        values = [quantity.of(run) for run in group.runs]
+        means.append(quantity.text(statistics.fmean(values)))
+        deviations.append(quantity.text(_deviation(values)))
     return means, deviations
 
 
 def _deviation(values: Sequence[float]) -> float:
     """Standard deviation of a sample of at least two (n - 1)."""
     return math.nan if any(map(math.isnan, values)) else statistics.stdev(values)
-
-
-def _percent(error: str, run: MeasuredRun) -> float:
-    return 100 * run.last(error)
-
-
-def _gap(run: MeasuredRun) -> float:
-    return 100 * run.gap
 
 
 def markdown(content: Table) -> str:

@@ -78,12 +78,15 @@ def class_errors(row: metrics.Row) -> list[str]:
 
 
 def measured_lines(row: metrics.Row) -> list[str]:
-    """What --measure added to an epoch's line of metrics, one measure per line, layers in a row."""
+    """What observers added to an epoch's line of metrics, one measure per line, layers in a row."""
     measured: dict[str, list[str]] = {}
     for name, value in metrics.measured(row).items():
         column = metrics.parse_name(name)
         title = printable(column.quantity.replace("_", " ")) + (" by layer" if column.layer else "")
-        measured.setdefault(title, []).append("-" if math.isnan(value) else f"{value:.1%}")
+        if column.set_name is not None:
+            title = f"{column.set_name} {title}"
+        text = f"{value:.4g}" if column.is_in_bits else f"{value:.1%}"
+        measured.setdefault(title, []).append("-" if math.isnan(value) else text)
     width = max(map(len, measured), default=0)
     return [
         f"{title:>{width}}" + "".join(f"  {text:>6}" for text in texts)

@@ -33,12 +33,14 @@ def describe_run(
     data: LabelledSets,
     parameters: str,
     surroundings: Environment,
+    parameter_counts: Mapping[str, Mapping[str, int]],
     initial: str | None = None,
 ) -> dict[str, Any]:
     """The record of a run that is about to begin, ready for JSON.
 
     `parameters` is the name of the saved parameters without its ending, `surroundings` what
-    `environment.describe` found, `initial` the fingerprint of the parameters that --init names.
+    `environment.describe` found, `parameter_counts` what `networks.parameter_counts` did,
+    `initial` the fingerprint of the parameters that --init names.
     """
     return {
         "format": FORMAT,
@@ -48,6 +50,7 @@ def describe_run(
         "seed": options.seed,
         "network": architecture.recorded(),
         "initial": initial,
+        "parameter_counts": parameter_counts,
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,

@@ -41,7 +41,7 @@ def test_errors_on_the_two_parts():
     )
     assert columns == {
         "training_error_corrupted": 0.5,
-        "training_error_clean": 0.5,
+        "training_error_uncorrupted": 0.5,
         "corrupted_as_given": 0.5,
         "corrupted_as_true": 0.25,
     }
@@ -49,7 +49,7 @@ def test_errors_on_the_two_parts():
 
 def test_a_part_without_images_has_no_error():
     columns = measures.corruption_measures(evaluated([1, 0], [1, 1]), labelled([1, 1], [1, 1]))
-    assert columns["training_error_clean"] == 0.5
+    assert columns["training_error_uncorrupted"] == 0.5
     assert math.isnan(columns["training_error_corrupted"])
     assert math.isnan(columns["corrupted_as_true"])
 

@@ -16,8 +16,16 @@ from memorization.run import folder as run_folder
 ERRORS = ("training", "validation", "test")
 
 
-def make_run(short_run, folder, errors, seed=0, **options):
-    """A run like `short_run` with other options, whose epochs had `errors`, in percent."""
+# Of runs whose labels were replaced: errors against the true ones, in percent, and bits.
+CLEAN = ("training_clean_error", "validation_clean_error", "test_clean_error")
+BITS = ("memorised_bits", "memorised_bits_per_binary_weight", "memorised_bits_per_real_parameter")
+
+
+def make_run(short_run, folder, errors, seed=0, clean=None, bits=(), **options):
+    """A run like `short_run` with other options, whose epochs had `errors`, in percent.
+
+    Without `clean` it is one from before anything was measured against the true labels.
+    """
     shutil.copytree(short_run, folder)
     record = json.loads((folder / "run.json").read_text())
     record["experiment"] = folder.name
@@ -25,6 +33,11 @@ def make_run(short_run, folder, errors, seed=0, **options):
     record["options"].update({"epochs": len(errors), "seed": seed, "corruption": 1.0, **options})
     (folder / "run.json").write_text(json.dumps(record))
     (row,) = run_folder.load_metrics(short_run / "metrics.csv")
+    for name in (*CLEAN, *BITS):
+        del row[name]
+    if clean is not None:
+        row.update({name: error / 100 for name, error in zip(CLEAN, clean)})
+        row.update(zip(BITS, bits))
     rows = [
         {**row, "epoch": epoch, **{f"{n}_error": e / 100 for n, e in zip(ERRORS, given)}}
         for epoch, given in enumerate(errors, start=1)
@@ -43,6 +56,8 @@ def results(short_run, tmp_path_factory):
         short_run,
         folder / "a" / "cifar10_random_labels",
         [(30, 60, 61), (4, 50, 52), (0.5, 45, 50)],
+        clean=(35, 40, 41.5),
+        bits=(1234.5, 0.0222, 1.5),
         corruption=0.25,
     )
     make_run(short_run, folder / "b" / "cifar10_random_labels", [(90, 90, 90)], epochs=7)
@@ -73,13 +88,24 @@ def test_table(written):
     assert found["cifar10_random_labels", "0"][2] == "1 of 7"
     found = {(line[0], line[first + 1]): line[first:] for line in lines if line[first + 2] == "3"}
     plain = "svhn_random_labels"
+    assert titles[-5:] == [
+        *(f"{name} error, true labels (%)" for name in ERRORS),
+        "memorised bits",
+        "memorised bits per binary weight",
+    ]
+    not_measured = " | " * 5
     expected = {
-        ("cifar10_random_labels", "0"): "0.25 | 0 | 3 | 1 | 2 | 3 | 0.50 | 45.00 | 50.00 | 49.50",
-        (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00",
-        (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00",
-        (plain, "mean"): "1 | mean | 3 | 1.5 | 2.5 | 1 of 2 | 5.50 | 89.00 | 89.00 | 83.50",
+        ("cifar10_random_labels", "0"): (
+            "0.25 | 0 | 3 | 1 | 2 | 3 | 0.50 | 45.00 | 50.00 | 49.50"
+            " | 35.00 | 40.00 | 41.50 | 1234 | 0.0222"
+        ),
+        (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00" + not_measured,
+        (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00" + not_measured,
+        (plain, "mean"): (
+            "1 | mean | 3 | 1.5 | 2.5 | 1 of 2 | 5.50 | 89.00 | 89.00 | 83.50" + not_measured
+        ),
         (plain, "standard deviation"): (
-            "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61"
+            "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61" + not_measured
         ),
     }
     assert {key: " | ".join(line) for key, line in found.items()} == expected
@@ -156,15 +182,15 @@ def test_page_in_a_browser(written, browser, size):
 def test_page_on_paper(written, browser):
     _, folder = written
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    # What margins of a centimetre leave of a sheet of A4, at 96 pixels an inch.
-    show_at(browser, 718, 1047)
+    # What margins of a centimetre leave of a sheet of A4 on its side, at 96 pixels an inch.
+    show_at(browser, 1047, 718)
     browser.get((folder / "report.html").as_uri())
     right_ends = browser.execute_script(
         "return [...document.querySelectorAll('table, img')].map("
         "e => e.getBoundingClientRect().right)"
     )
     assert len(right_ends) == 6
-    assert max(right_ends) <= 718
+    assert max(right_ends) <= 1047
     # The curves are printed though nobody has unfolded them.
     heights = browser.execute_script(
         "return [...document.querySelectorAll('details img')].map("
