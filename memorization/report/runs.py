@@ -80,9 +80,15 @@ class MeasuredRun:
             self.options["corruption"],
             tuple(sorted((name, str(value)) for name, value in self.settings.items())),
             format_of(self.record),
-            self.record["data"]["fingerprint"],
+            self._source,
             self.epochs,
         )
+
+    @property
+    def _source(self) -> str:
+        # Of the files alone: what was done to them follows from experiment, corruption, settings.
+        data = self.record["data"]
+        return data["source_fingerprint"] if format_of(self.record) > 1 else data["fingerprint"]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def describe_run(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
+            "source_fingerprint": data.source_fingerprint,
             "class_names": data.form.class_names,
             "recipe": data.recorded(),
             **{name: len(getattr(data, name).numbers) for name in SETS},
@@ -93,7 +94,8 @@ def _check(record: Any) -> None:
     if data["name"] not in datasets.DATA_SETS:
         raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
     # Format 1 told of noise in place of images alone, under that name.
-    reading.check_fields(data, {"recipe": list} if format_of(record) > 1 else {})
+    made = {"recipe": list, "source_fingerprint": str}
+    reading.check_fields(data, made if format_of(record) > 1 else {})
     if len(data["class_names"]) != architecture.n_classes:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # The first runs did not record any.

@@ -122,8 +122,13 @@ def test_of_a_run(tmp_path):
     assert shown in report.stdout
     assert "training, true" in (folder / "curves.svg").read_text()
 
-    done = run_script(SCRIPT, *narrow, "--corruption", "0", "--overwrite", cwd=tmp_path)
+    folder.rename(folder.with_name("half"))
+    done = run_script(SCRIPT, *narrow, "--corruption", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     header = (folder / "metrics.csv").read_text().splitlines()[0]
     assert "test_error" in header
     assert "clean_error" not in header and "memorised_bits" not in header
+    assert run_command("report", "results", cwd=tmp_path).returncode == 0
+    figure = (tmp_path / "results" / "report" / "comparison.svg").read_text()
+    assert "replaced labels" in figure
+    assert "svhn random labels, true labels" in figure
