@@ -63,6 +63,11 @@ class Architecture:
         """One for each class; of two classes a single one tells, by its sign."""
         return 1 if self.n_classes == 2 else self.n_classes
 
+    @property
+    def mixed(self) -> bool:
+        """Whether either weights or activations have two values, and the others any."""
+        return (self.weights == "binary") != (self.activations == "binary")
+
     def scaled(self, factor: float) -> Architecture:
         """This one with every width times `factor`, rounded.
 

@@ -74,7 +74,7 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     network = networks.build(architecture)
     networks.set_parameters(network, networks.read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
-    mode = functions.execution_mode(chosen.device)
+    mode = functions.execution_mode(chosen.device, mixed=architecture.mixed)
     test = functions.build_test(network, functions.shared_pool(images), mode=mode)
     start = time.perf_counter()
     result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)

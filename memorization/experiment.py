@@ -132,7 +132,7 @@ def run(
     """
     from memorization import functions, networks
 
-    mode = functions.execution_mode(chosen.device, chosen.tf32)
+    mode = functions.execution_mode(chosen.device, chosen.tf32, network.architecture.mixed)
     folder = Path(chosen.results_dir) / chosen.experiment
     output = network.output
     counts = networks.parameter_counts(output)

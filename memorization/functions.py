@@ -20,14 +20,15 @@ POOL_NAME = "images"
 DETERMINISTIC: Mapping[str, bool] = {"deterministic": True}
 
 
-def execution_mode(device: str, tf32: bool = False) -> Any:
+def execution_mode(device: str, tf32: bool = False, mixed: bool = False) -> Any:
     """The Theano mode for --device and --tf32.
 
-    None is Theano's default, the C linker with our rewrites. Raises UserError where the device is
+    None is Theano's default, the C linker with our rewrites. `mixed`: either weights or activations
+    have two values, the others any. Raises UserError where the device is
     not to be had.
     """
     if device == "cpu":
-        return None
+        return theano.compile.get_default_mode().including("mixed_conv") if mixed else None
     from theano_engine.torch_linker import torch_mode
 
     return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)

@@ -11,6 +11,7 @@
 #include "batch_norm.h"
 #include "sign_sums/filter_gradient.h"
 #include "sign_sums/input_gradient.h"
+#include "sign_sums/mixed_convolution.h"
 #include "pool.h"
 
 typedef std::vector<float> Floats;
@@ -95,6 +96,40 @@ static bool convolution(const gradient_conv::Geometry& g, float low, float high,
     return fine;
 }
 
+static bool mixed_convolution(const gradient_conv::Geometry& g, bool two_valued_images,
+                              int threads) {
+    const size_t image_size = g.batch * g.channels * g.rows * g.columns;
+    const size_t filter_size = g.filters * g.channels * g.filter_rows * g.filter_columns;
+    const Floats images =
+        two_valued_images ? two_valued(image_size, -1, 1) : whole_numbers(image_size, 9);
+    const Floats filters =
+        two_valued_images ? whole_numbers(filter_size, 9) : two_valued(filter_size, -1, 1);
+    Floats expected(g.batch * g.filters * g.out_rows * g.out_columns);
+    Floats found(expected.size(), -1.0f);
+    const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
+    const gradient_conv::Array4 w = array4(filters, g.channels, g.filter_rows, g.filter_columns);
+    size_t at = 0;
+    for (ptrdiff_t n = 0; n < g.batch; n++)
+        for (ptrdiff_t k = 0; k < g.filters; k++)
+            for (ptrdiff_t y = 0; y < g.out_rows; y++)
+                for (ptrdiff_t column = 0; column < g.out_columns; column++, at++)
+                    for (ptrdiff_t c = 0; c < g.channels; c++)
+                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
+                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
+                                const ptrdiff_t r = y + i - g.pad_rows;
+                                const ptrdiff_t s = column + j - g.pad_columns;
+                                if (r < 0 || r >= g.rows || s < 0 || s >= g.columns) continue;
+                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
+                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
+                                expected[at] += *x.at(n, c, r, s) * *w.at(k, c, fi, fj);
+                            }
+    const bool done =
+        two_valued_images
+            ? gradient_conv::convolve_two_valued_images(g, x, w, -1, 1, threads, found.data())
+            : gradient_conv::convolve_two_valued_filters(g, x, w, -1, 1, threads, found.data());
+    return done && same("mixed convolution", found, expected, 0);
+}
+
 static bool convolutions(int threads) {
     for (int round = 0; round < 60; round++) {
         gradient_conv::Geometry g;
@@ -116,6 +151,14 @@ static bool convolutions(int threads) {
         g.out_rows = rows / g.row_stride + 1;
         g.out_columns = columns / g.column_stride + 1;
         if (!convolution(g, round % 2 ? 0.0f : -1.0f, 1.0f, threads)) return false;
+        g.row_stride = g.column_stride = 1;
+        g.pad_rows %= g.filter_rows;
+        g.pad_columns %= g.filter_columns;
+        g.out_rows = g.rows + 2 * g.pad_rows - g.filter_rows + 1;
+        g.out_columns = g.columns + 2 * g.pad_columns - g.filter_columns + 1;
+        if (g.out_rows < 1 || g.out_columns < 1) continue;
+        if (!mixed_convolution(g, true, threads) || !mixed_convolution(g, false, threads))
+            return false;
     }
     return true;
 }

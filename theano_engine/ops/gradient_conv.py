@@ -15,7 +15,8 @@ from theano_engine.ops.padding import pads_of
 # The lowest instruction set that the kernels have a form for.
 LEVEL = "avx512"
 
-_SUPPORT_CODE = """
+# What makes an Array4 of the kernels' of an array of four axes.
+ARRAY4_CODE = """
 static gradient_conv::Array4 array4(PyArrayObject *array) {
     gradient_conv::Array4 result;
     result.data = (const float *)PyArray_DATA(array);
@@ -23,14 +24,16 @@ static gradient_conv::Array4 array4(PyArrayObject *array) {
         result.stride[axis] = PyArray_STRIDE(array, axis) / (npy_intp)sizeof(float);
     return result;
 }
+"""
 
-static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_t pad_right) {
+_SUPPORT_CODE = f"""{ARRAY4_CODE}
+static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_t pad_right) {{
     using gradient_conv::floor_div;
     const ptrdiff_t rows = g.rows + g.pad_rows + pad_below - g.filter_rows;
     const ptrdiff_t columns = g.columns + g.pad_columns + pad_right - g.filter_columns;
     return g.out_rows == floor_div(rows, g.row_stride) + 1
         && g.out_columns == floor_div(columns, g.column_stride) + 1;
-}
+}}
 """
 
 

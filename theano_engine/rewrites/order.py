@@ -24,6 +24,7 @@ from theano_engine.rewrites import (
     binary_conv,
     binary_signs,
     gradient_conv,
+    mixed_conv,
     pool,
 )
 
@@ -31,7 +32,11 @@ from theano_engine.rewrites import (
 OUTPUTS_FIRST = "out_to_in"
 INPUTS_FIRST = "in_to_out"
 
-# Position, function (whose name is the rewrite's), walk, tags. All are tagged `fast_run` as well.
+# For modes that include the rewrite by name; it changes the order of sums in graphs of every kind.
+ON_REQUEST = "on_request"
+
+# Position, function (whose name is the rewrite's), walk, tags. All others are tagged `fast_run` as
+# well.
 ORDER = (
     (0.50, batch_norm.batch_norm_kernel, OUTPUTS_FIRST, ("binary", "batch_norm")),
     (0.60, batch_norm.batch_norm_inline, OUTPUTS_FIRST, ("fast_compile",)),
@@ -47,6 +52,7 @@ ORDER = (
     (1.66, binary_signs.binary_packed_signs, INPUTS_FIRST, ("binary",)),
     (48.4, gradient_conv.binary_conv_filter_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
     (48.4, gradient_conv.binary_conv_input_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
+    (48.4, mixed_conv.mixed_conv, INPUTS_FIRST, ("binary", ON_REQUEST)),
     (48.4, pool.max_pool, INPUTS_FIRST, ("binary",)),
     (48.4, pool.max_pool_gradient, INPUTS_FIRST, ("binary",)),
     (48.8, binary_signs.binary_signs, OUTPUTS_FIRST, ("binary",)),
@@ -58,4 +64,5 @@ for _position, _function, _walk, _tags in ORDER:
     # Refused in-place work is no failure: a graph may need the storage as it is.
     _rewrite = TopoOptimizer(_local, order=_walk, failure_callback=TopoOptimizer.warn_inplace)
     _rewrite.__name__ = _function.__name__
-    optdb.register(_function.__name__, _rewrite, _position, "fast_run", *_tags)
+    _by_default = () if ON_REQUEST in _tags else ("fast_run",)
+    optdb.register(_function.__name__, _rewrite, _position, *_by_default, *_tags)
