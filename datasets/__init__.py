@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from datasets import cifar10, svhn, synthetic
 from datasets.cifar10 import load_cifar10
-from datasets.pool import SETS, DataError, DataSet, Form, to_unit_range
+from datasets.pool import SETS, DataError, DataSet, Form, Source, to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
 from datasets.svhn import load_svhn
 from datasets.synthetic import load_synthetic
+from foundations.reading import printable
 
-
-@dataclass(frozen=True)
-class Source:
-    """A data set before it is loaded: its form, and what loads it from a folder, or from None."""
-
-    form: Form
-    load: Callable[[str | None], DataSet]
-
-
-# Every data set, by its name.
-DATA_SETS: Mapping[str, Source] = {
+# Every data set, by its name; of one that is drawn to measure, what makes it from its parameters.
+DATA_SETS: Mapping[str, Source | Callable[..., Source]] = {
     "cifar10": Source(cifar10.FORM, load_cifar10),
     "svhn": Source(svhn.FORM, load_svhn),
     "synthetic-cifar10": Source(synthetic.FORM, lambda folder: load_synthetic("cifar10")),
@@ -30,12 +23,28 @@ DATA_SETS: Mapping[str, Source] = {
 }
 
 
-def load(name: str, data_dir: str | None = None) -> DataSet:
+def source(name: str, /, **parameters: Any) -> Source:
+    """The data set `name`, one of `DATA_SETS`, before it is loaded.
+
+    Raises DataError where the `parameters` are none of its.
+    """
+    found = DATA_SETS[name]
+    make = (lambda: found) if isinstance(found, Source) else found
+    try:
+        inspect.signature(make).bind(**parameters)
+    except TypeError as error:
+        raise DataError(
+            f"the data set {name} is not made from {printable(parameters)}: {printable(error)}"
+        ) from error
+    return make(**parameters)
+
+
+def load(name: str, data_dir: str | None = None, **parameters: Any) -> DataSet:
     """The data set `name`, one of `DATA_SETS`; `data_dir` is the folder that holds it.
 
-    Raises DataError where its files are missing, damaged or of another form.
+    Raises DataError where its files are missing, damaged or of another form, and as `source` does.
     """
-    return DATA_SETS[name].load(data_dir)
+    return source(name, **parameters).load(data_dir)
 
 
 __all__ = [
@@ -51,5 +60,6 @@ __all__ = [
     "load_svhn",
     "load_synthetic",
     "randomize_labels",
+    "source",
     "to_unit_range",
 ]

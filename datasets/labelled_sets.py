@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,8 @@ class LabelledSets:
     test: LabelledSet
     # What was done to the data set, in order.
     recipe: tuple[Step, ...] = ()
+    # What the data set is made from again, where it is drawn to measure.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def any_replaced(self) -> bool:
@@ -106,4 +108,5 @@ class LabelledSets:
             training,
             labelled(data.validation),
             labelled(data.test),
+            parameters=data.parameters,
         )

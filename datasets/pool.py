@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from foundations.reading import printable, reason
 
 # What a data set is divided into, in this order everywhere.
 SETS = ("training", "validation", "test")
+
+# Parameters that name random streams: what differs in these alone is a repetition.
+SEEDS = ("seed", "label_seed")
 
 
 class DataError(UserError, ValueError):
@@ -68,9 +72,11 @@ class Form:
 class DataSet:
     """A labelled pool of images of one form, and three sets of image numbers into it.
 
-    `images` (n, *image shape) uint8; `labels` (n,) int64, 0 to K - 1; `training`, `validation` and
-    `test` int64 image numbers, which may overlap (SVHN's validation images are training images
-    too). Raises DataError where any of them is something else.
+    `images` (n, *image shape) uint8, or float32 from -1 to 1 as the network is to see them;
+    `labels` (n,) int64, 0 to K - 1; `training`, `validation` and `test` int64 image numbers, which
+    may overlap (SVHN's validation images are training images too). `parameters`, ready for JSON:
+    what `datasets.source` makes it again from, where it is drawn to measure. Raises DataError where
+    any of them is something else.
     """
 
     name: str
@@ -80,12 +86,14 @@ class DataSet:
     training: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
-            if self.images.dtype != np.uint8:
-                raise ArrayError(f"images: {self.images.dtype}; wanted is uint8")
-            check_images(self.images, self.form.image_shape, 0, 255)
+            if self.images.dtype not in (np.uint8, np.float32):
+                raise ArrayError(f"images: {self.images.dtype}; wanted is uint8, or float32")
+            least, most = (0, 255) if self.images.dtype == np.uint8 else (-1, 1)
+            check_images(self.images, self.form.image_shape, least, most)
             self._check_numbers("labels", self.form.n_classes)
             check_same_length(self.images, self.labels)
             for name in SETS:
@@ -105,12 +113,28 @@ class DataSet:
             )
 
     def fingerprint(self) -> str:
-        """SHA-256 over images, labels and sets, in hexadecimal."""
+        """SHA-256 over images, labels and sets, in hexadecimal.
+
+        Of what is drawn to measure it is over the parameters but for seeds: its repetitions are one
+        data set.
+        """
         digest = hashlib.sha256()
+        if self.parameters:
+            told = {name: value for name, value in self.parameters.items() if name not in SEEDS}
+            digest.update(json.dumps([self.name, told], sort_keys=True).encode())
+            return digest.hexdigest()
         for array in (self.images, self.labels, *(getattr(self, name) for name in SETS)):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set before it is loaded: its form, and what loads it from a folder, or from None."""
+
+    form: Form
+    load: Callable[[str | None], DataSet]
 
 
 def to_unit_range(images: np.ndarray) -> np.ndarray:

@@ -84,12 +84,7 @@ class Architecture:
 
     def check(self) -> None:
         """Raise UserError where no such network can be built on this machine."""
-        _, rows, columns = self.image_shape
-        if self.kind == "cnn" and min(rows, columns) < 2**POOLINGS:
-            raise UserError(
-                f"--network cnn pools images to an eighth, and these have {rows} x {columns} "
-                "pixels; use --network mlp"
-            )
+        check_images(self.kind, self.image_shape)
         if self.kind == "mlp" and any(self.dropout) and len(self.widths) < len(self.dropout):
             raise UserError(
                 f"this experiment drops out after {len(self.dropout)} hidden layers, and --hidden "
@@ -118,6 +113,16 @@ class Architecture:
         """The fields, ready for JSON."""
         texts = asdict(self)
         return {name: list(v) if isinstance(v, tuple) else v for name, v in texts.items()}
+
+
+def check_images(kind: str, image_shape: tuple[int, ...]) -> None:
+    """Raise UserError where no network of this `kind` can see such images."""
+    _, rows, columns = image_shape
+    if kind == "cnn" and min(rows, columns) < 2**POOLINGS:
+        raise UserError(
+            f"--network cnn pools images to an eighth, and these have {rows} x {columns} pixels; "
+            "use --network mlp"
+        )
 
 
 def from_record(network: Mapping[str, Any]) -> Architecture:

@@ -22,7 +22,7 @@ from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
 from memorization import command_line, signals
-from memorization.architecture import WIDTHS, Architecture
+from memorization.architecture import WIDTHS, Architecture, check_images
 from memorization.measures.columns import Measures
 from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
@@ -60,11 +60,13 @@ def options(
 def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:
     """The data set `name`: --corruption of the labels of `random_labels` replaced, --images of it.
 
-    `name` is "cifar10" or "svhn"; with --synthetic drawn digits stand in its place. Raises
-    UserError where --as-in-2017 would leave nothing of a set.
+    `name`, "cifar10" or "svhn", is the experiment's own: --data names another in its place, and
+    --synthetic has digits drawn. Raises UserError where the network cannot see such images, and
+    where --as-in-2017 would leave nothing of a set.
     """
-    name = f"synthetic-{name}" if chosen.synthetic else name
-    data = LabelledSets.of(datasets.load(name, chosen.data_dir), chosen.train_size)
+    source = _source(name, chosen)
+    check_images(chosen.network, source.form.image_shape)
+    data = LabelledSets.of(source.load(chosen.data_dir), chosen.train_size)
     for set_name, examples in _examples(data).items():
         if schedule(chosen).counted(len(examples)) == 0 and len(examples):
             raise UserError(
@@ -89,7 +91,7 @@ def network(
     The other arguments are the experiment's own, as in `Architecture`. Raises UserError where the
     parameters that --init names cannot be read or do not fit.
     """
-    form = datasets.DATA_SETS[name].form
+    form = _source(name, chosen).form
     drawn = stochastic and chosen.weights == "binary"
     if stochastic and not drawn:
         print("--weights float: this experiment's weights are not drawn", file=sys.stderr)
@@ -202,6 +204,12 @@ def schedule(chosen: Options) -> loop.Schedule:
         test_batch_size=chosen.batch_size if chosen.as_in_2017 else TEST_BATCH_SIZE,
         drop_last=chosen.as_in_2017,
     )
+
+
+def _source(name: str, chosen: Options) -> datasets.Source:
+    """The data set that the options name, which is `name` where they name none."""
+    name = chosen.data or name
+    return datasets.source(f"synthetic-{name}" if chosen.synthetic else name)
 
 
 def _examples(data: LabelledSets) -> dict[str, Examples]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from datasets import DATA_SETS
 from datasets.transformations import IMAGES
 from memorization.architecture import ACTIVATIONS, KINDS, NORMS, WEIGHTS
 from memorization.command_line import (
@@ -20,6 +21,9 @@ from memorization.command_line import (
 )
 
 SAME_AS_DEFAULT = object()
+
+# The others are what --synthetic has in the place of these.
+NAMED_DATA_SETS = tuple(name for name in DATA_SETS if not name.startswith("synthetic-"))
 
 DEVICES = ("cpu", "torch-cpu", "cuda")
 
@@ -75,6 +79,12 @@ class Options:
     """One run's options; every experiment sets the defaults that are its own."""
 
     experiment: str
+    data: str | None = _option(
+        "data set (default: the experiment's own)",
+        Decides.OUTCOME,
+        parse=str,
+        choices=NAMED_DATA_SETS,
+    )
     data_dir: str | None = _option(
         "folder with the data set (default: $BINARYNET_DATA, $PYLEARN2_DATA_PATH, "
         "datasets/data, in this order)",

@@ -74,9 +74,8 @@ def labelled_sets_of(
             f"{folder}: a run of version 1.0.0, whose images were drawn from other random streams; "
             "only that version can draw them again"
         )
-    data = LabelledSets.of(
-        datasets.load(recorded["name"], data_dir or settings["data_dir"]), settings["train_size"]
-    )
+    source = datasets.source(recorded["name"], **recorded.get("parameters", {}))
+    data = LabelledSets.of(source.load(data_dir or settings["data_dir"]), settings["train_size"])
     data = replayed(data, recorded.get("recipe", []))
     if data.fingerprint != recorded["fingerprint"]:
         raise UserError(

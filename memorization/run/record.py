@@ -57,6 +57,7 @@ def describe_run(
             "source_fingerprint": data.source_fingerprint,
             "class_names": data.form.class_names,
             "recipe": data.recorded(),
+            "parameters": dict(data.parameters),
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
         "environments": [environment.period(1, surroundings)],
@@ -96,6 +97,7 @@ def _check(record: Any) -> None:
     # Format 1 told of noise in place of images alone, under that name.
     made = {"recipe": list, "source_fingerprint": str}
     reading.check_fields(data, made if format_of(record) > 1 else {})
+    reading.check_fields({"parameters": {}, **data}, {"parameters": dict})
     if len(data["class_names"]) != architecture.n_classes:
         raise ValueError(f"{len(data['class_names'])} names of classes")
     # The first runs did not record any.
