@@ -1,4 +1,4 @@
-"""CIFAR-10, SVHN and drawn digits as pools of uint8 images; random labels and noise. No Theano."""
+"""CIFAR-10, SVHN, drawn digits and patterns as pools of images; random labels. No Theano."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datasets import cifar10, svhn, synthetic
+from datasets import cifar10, patterns, svhn, synthetic
 from datasets.cifar10 import load_cifar10
 from datasets.pool import SETS, DataError, DataSet, Form, Source, to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
@@ -20,6 +20,7 @@ DATA_SETS: Mapping[str, Source | Callable[..., Source]] = {
     "svhn": Source(svhn.FORM, load_svhn),
     "synthetic-cifar10": Source(synthetic.FORM, lambda folder: load_synthetic("cifar10")),
     "synthetic-svhn": Source(synthetic.FORM, lambda folder: load_synthetic("svhn")),
+    "patterns": patterns.source,
 }
 
 

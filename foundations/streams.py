@@ -33,6 +33,8 @@ class Purpose(IntEnum):
     DRAWN_DIGITS = 10  # how many are drawn
     SHUFFLED_PIXELS = 11
     RANDOM_PIXELS = 12
+    PATTERNS = 13  # number of the set
+    PATTERN_LABELS = 14  # number of the set
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

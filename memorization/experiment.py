@@ -209,7 +209,8 @@ def schedule(chosen: Options) -> loop.Schedule:
 def _source(name: str, chosen: Options) -> datasets.Source:
     """The data set that the options name, which is `name` where they name none."""
     name = chosen.data or name
-    return datasets.source(f"synthetic-{name}" if chosen.synthetic else name)
+    name = f"synthetic-{name}" if chosen.synthetic else name
+    return datasets.source(name, **chosen.data_parameters)
 
 
 def _examples(data: LabelledSets) -> dict[str, Examples]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,6 +25,8 @@ SAME_AS_DEFAULT = object()
 
 # The others are what --synthetic has in the place of these.
 NAMED_DATA_SETS = tuple(name for name in DATA_SETS if not name.startswith("synthetic-"))
+
+PATTERN_CLASSES = 2
 
 DEVICES = ("cpu", "torch-cpu", "cuda")
 
@@ -50,11 +53,11 @@ class Option:
     help: str
     decides: Decides
     parse: Callable | None = None
-    metavar: str | None = None
+    metavar: str | tuple[str, ...] | None = None
     default: Any = None
     choices: Sequence[str] | None = None
-    # As argparse has it: "*" for a list.
-    nargs: str | None = None
+    # As argparse has it: "*" for a list, 2 for a list of two.
+    nargs: str | int | None = None
     before: Any = SAME_AS_DEFAULT
 
     def value_before(self, recorded: Mapping[str, Any]) -> Any:
@@ -84,6 +87,19 @@ class Options:
         Decides.OUTCOME,
         parse=str,
         choices=NAMED_DATA_SETS,
+    )
+    patterns: Sequence[int] | None = _option(
+        "with --data patterns: how many to train on, and of how many values +1 or -1 each",
+        Decides.OUTCOME,
+        parse=positive_int,
+        nargs=2,
+        metavar=("N", "D"),
+    )
+    classes: int | None = _option(
+        f"with --data patterns: classes of their labels (default: {PATTERN_CLASSES})",
+        Decides.OUTCOME,
+        parse=positive_int,
+        metavar="K",
     )
     data_dir: str | None = _option(
         "folder with the data set (default: $BINARYNET_DATA, $PYLEARN2_DATA_PATH, "
@@ -269,6 +285,15 @@ class Options:
         return self.seed if self.label_seed is None else self.label_seed
 
     @property
+    def data_parameters(self) -> dict[str, Any]:
+        """What the data set is made from that --data names, where it is drawn to measure."""
+        if self.patterns is None:
+            return {}
+        count, dimensions = self.patterns
+        seeds = {"seed": self.seed, "label_seed": self.seed_of_labels}
+        return {"count": count, "dimensions": dimensions, "classes": self.classes, **seeds}
+
+    @property
     def lr_decay(self) -> float:
         """What the learning rate is multiplied with after each epoch."""
         return (self.lr_fin / self.lr_start) ** (1.0 / max(self.epochs, 1))
@@ -344,8 +369,7 @@ def parse(
     chosen = parser.parse_args(argv)
     if chosen.resume and chosen.overwrite:
         parser.error("--resume and --overwrite exclude each other")
-    if chosen.synthetic and chosen.data_dir is not None:
-        parser.error("--synthetic draws its data set, which --data-dir names; leave out either")
+    _check_data(parser, chosen)
     if chosen.tf32 and chosen.device != "cuda":
         parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")
     if chosen.hidden is not None and chosen.network != "mlp":
@@ -357,3 +381,19 @@ def parse(
     # No hidden layer is the same, whether said or not.
     chosen.hidden = chosen.hidden or None
     return Options(Path(script).stem, **vars(chosen))
+
+
+def _check_data(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
+    """End with a line where the options that name the data set exclude each other."""
+    drawn = "--synthetic" if chosen.synthetic else "--data patterns"
+    if chosen.data_dir is not None and (chosen.synthetic or chosen.data == "patterns"):
+        parser.error(f"{drawn} draws its data set, which --data-dir names; leave out either")
+    if chosen.synthetic and f"synthetic-{chosen.data}" not in DATA_SETS and chosen.data:
+        parser.error(f"--synthetic has no digits drawn for --data {chosen.data}; leave out either")
+    if chosen.data == "patterns":
+        if chosen.patterns is None:
+            parser.error("--data patterns needs --patterns N D: how many, of how many values each")
+        chosen.classes = chosen.classes or PATTERN_CLASSES
+    elif chosen.patterns is not None or chosen.classes is not None:
+        name = "classes" if chosen.patterns is None else "patterns"
+        parser.error(f"{flag(name)} is for --data patterns")

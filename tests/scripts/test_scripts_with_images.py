@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
-from support.project import PROJECT, check_one_line, run_command, run_script
-from support.runs import PARAMETERS, assert_same_run, finished_epochs, metrics, until
+from support.project import check_one_line, run_command, run_script
+from support.runs import PARAMETERS, assert_same_run, killed_after_an_epoch, metrics, run_in
 
 pytestmark = pytest.mark.slow
 
@@ -29,24 +27,6 @@ EVERY = {
 }
 # The kind that changes most: another dtype, and validation images that are no training images more.
 IN_EVERY_TEST_RUN = ("svhn_random_labels",)
-
-
-def run_in(folder):
-    """The folder of the one run below `folder`."""
-    (record,) = (p for p in folder.rglob("run.json") if not p.parent.name.startswith("."))
-    return record.parent
-
-
-def killed_after_an_epoch(command, folder):
-    process = subprocess.Popen(
-        [sys.executable, str(PROJECT / command[0]), *command[1:]],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    until(process, lambda: any(finished_epochs(p.parent) for p in folder.rglob("metrics.csv")))
-    process.kill()
-    process.communicate()
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,26 @@ def kill_after(epochs, folder, *more):
     assert process.returncode == -signal.SIGKILL
 
 
+def run_in(folder):
+    """The folder of the one run below `folder`."""
+    (record,) = (p for p in folder.rglob("run.json") if not p.parent.name.startswith("."))
+    return record.parent
+
+
+def killed_after_an_epoch(command, folder):
+    """Start the script `command` in `folder`, and kill it once it has finished an epoch."""
+    process = subprocess.Popen(
+        [sys.executable, str(PROJECT / command[0]), *command[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(process, lambda: any(finished_epochs(p.parent) for p in folder.rglob("metrics.csv")))
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
 def finished_epochs(run):
     try:
         return len((run / "metrics.csv").read_text().splitlines()) - 1

@@ -1,0 +1,112 @@
+"""--data patterns through a run's life: trained, killed, resumed, evaluated, reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from support.project import check_one_line, run_command, run_script
+from support.runs import PARAMETERS, assert_same_run, killed_after_an_epoch, metrics, run_in
+
+PATTERNS = ("--data", "patterns", "--patterns", "80", "30")
+OPTIONS = (
+    *(*PATTERNS, "--network", "mlp", "--hidden", "40", "20"),
+    *("--epochs", "100", "--batch-size", "10", "--lr-fin", "1e-3", "--quiet"),
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (PATTERNS, ("--network cnn", "--network mlp")),
+        (("--data", "patterns", "--network", "mlp"), ("--patterns N D",)),
+        ((*PATTERNS, "--synthetic"), ("--synthetic", "patterns")),
+        ((*PATTERNS, "--data-dir", "."), ("--data-dir", "patterns")),
+        ((*PATTERNS, "--network", "mlp", "--classes", "1"), ("--classes", "2")),
+        (("--patterns", "80", "30"), ("--patterns is for --data patterns",)),
+        (("--classes", "4"), ("--classes is for --data patterns",)),
+        (("--data", "patterns", "--patterns", "80"), ("--patterns",)),
+    ],
+)
+def test_one_line_for_what_does_not_go_together(more, told, tmp_path):
+    done = run_script("cifar10_random_labels.py", *more, cwd=tmp_path)
+    check_one_line(done, *told)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "more"),
+    [
+        ("cifar10_random_labels", ("--classes", "3")),
+        pytest.param("cifar10_randX_input", (), marks=pytest.mark.exhaustive),
+        pytest.param(
+            "svhn_stochastic_sigmoid_random_labels",
+            ("--corruption", "0", "--images", "shuffled-pixels"),
+            marks=pytest.mark.exhaustive,
+        ),
+    ],
+)
+def test_patterns_through_a_runs_life(script, more, tmp_path):
+    command = (f"{script}.py", *OPTIONS, *more)
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    done = run_script(*command, cwd=tmp_path / "whole")
+    assert done.returncode == 0, done.stderr
+    killed_after_an_epoch(command, tmp_path / "killed")
+    other = run_script(*command, "--resume", "--patterns", "81", "30", cwd=tmp_path / "killed")
+    check_one_line(other, "--patterns [81, 30] contradicts", "[80, 30]")
+    done = run_script(*command, "--resume", cwd=tmp_path / "killed")
+    assert done.returncode == 0, done.stderr
+    whole = run_in(tmp_path / "whole")
+    assert_same_run(run_in(tmp_path / "killed"), whole)
+
+    params = str(whole / f"{PARAMETERS[script]}.npz")
+    done = run_script("svhn_evaluation_random_labels.py", "--params", params, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ": 80 images" in done.stdout
+    if "stochastic" not in script:
+        error = float(done.stdout.rpartition("test_error = ")[2].rstrip("%\n"))
+        assert error == pytest.approx(100 * float(metrics(whole)[-1]["training_error"]))
+
+    before = (whole / "labels.png").read_bytes()
+    done = run_command("figures", str(whole), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (whole / "labels.png").read_bytes() == before
+
+    # What the record says is drawn again, or refused in a line.
+    forged = shutil.copytree(whole, tmp_path / "forged")
+    record = json.loads((forged / "run.json").read_text())
+    for parameters in ({}, {"count": -1}, {**record["data"]["parameters"], "count": 10**11}):
+        record["data"]["parameters"] = parameters
+        (forged / "run.json").write_text(json.dumps(record))
+        done = run_script(
+            *("svhn_evaluation_random_labels.py", "--params", forged / f"{PARAMETERS[script]}.npz"),
+            cwd=tmp_path,
+        )
+        check_one_line(done, "patterns")
+
+
+@pytest.mark.slow
+def test_seeds_are_summarised_and_draw_other_patterns(tmp_path):
+    labels = []
+    for seed in ("0", "1"):
+        done = run_script(
+            *("cifar10_random_labels.py", *OPTIONS, "--epochs", "1", "--seed", seed),
+            *("--corruption", "0", "--results-dir", f"results{seed}"),
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        with np.load(run_in(tmp_path / f"results{seed}") / "labels.npz") as stored:
+            labels.append(stored["training_labels"].tolist())
+            assert not stored["training_replaced"].any()
+    assert labels[0] != labels[1]
+    done = run_command("report", "results0", "results1", "--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "out" / "report.csv", encoding="utf-8", newline="") as stream:
+        assert [line["seed"] for line in csv.DictReader(stream)] == [
+            *("0", "1", "mean", "standard deviation")
+        ]
