@@ -18,14 +18,13 @@ the three does not matter.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from foundations import files
 from theano_engine import T, theano
 from theano_engine.ops.batch_norm import batch_normalization_train
 from theano_engine.ops.binary_units import (
@@ -40,6 +39,7 @@ from training_loop.loop import DivergenceError
 from training_loop.observers import Observer
 from training_loop.printed import PrintedEpochs
 from training_loop.progress import Progress
+from training_loop.saved import SavedParameters
 
 # Only now is Theano, which it imports, ready.
 lasagne: Any = import_module("lasagne")
@@ -84,9 +84,8 @@ class _BinarizedWeights:
         )
 
     def _initial_weights(self, keywords):
-        if self.binary:
-            keywords.setdefault("W", lasagne.init.Uniform((-self.H, self.H)))
-        return keywords
+        initial = {"W": lasagne.init.Uniform((-self.H, self.H))} if self.binary else {}
+        return {**initial, **keywords}
 
     def _tag_weights(self):
         if self.binary:
@@ -159,9 +158,8 @@ class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
     ):
         shape = getattr(incoming, "output_shape", incoming)
         area = int(np.prod(lasagne.utils.as_tuple(filter_size, 2)))
-        self._set_options(
-            binary, stochastic, H, W_LR_scale, srng, int(shape[1]) * area, num_filters * area
-        )
+        fan_in, fan_out = int(shape[1]) * area, num_filters * area
+        self._set_options(binary, stochastic, H, W_LR_scale, srng, fan_in, fan_out)
         super().__init__(incoming, num_filters, filter_size, **self._initial_weights(kwargs))
         self._tag_weights()
 
@@ -231,10 +229,9 @@ class BatchNormLayer(lasagne.layers.Layer):
             self.beta = self.add_param(beta, shape, "beta", regularizable=False)
         if gamma is not None:
             self.gamma = self.add_param(gamma, shape, "gamma")
-        self.mean = self.add_param(mean, shape, "mean", trainable=False, regularizable=False)
-        self.inv_std = self.add_param(
-            inv_std, shape, "inv_std", trainable=False, regularizable=False
-        )
+        stored = {"trainable": False, "regularizable": False}
+        self.mean = self.add_param(mean, shape, "mean", **stored)
+        self.inv_std = self.add_param(inv_std, shape, "inv_std", **stored)
 
     def get_output_for(
         self,
@@ -258,10 +255,8 @@ class BatchNormLayer(lasagne.layers.Layer):
             )
         else:
             if moving or not use_averages:
-                batch_statistics = [
-                    input.mean(self.axes),
-                    T.inv(T.sqrt(input.var(self.axes) + self.epsilon)),
-                ]
+                deviation = T.sqrt(input.var(self.axes) + self.epsilon)
+                batch_statistics = [input.mean(self.axes), T.inv(deviation)]
             statistics = [self.mean, self.inv_std] if use_averages else batch_statistics
             output = self._normalized(input, statistics, carrier)
         for average, batch_value in zip(moving, batch_statistics):
@@ -305,9 +300,8 @@ def batch_norm(layer, **options):
     if getattr(layer, "b", None) is not None:
         del layer.params[layer.b]
         layer.b = None
-    name = getattr(layer, "name", None)
-    if name is not None:
-        options.setdefault("name", f"{name}_bn")
+    if getattr(layer, "name", None) is not None:
+        options.setdefault("name", f"{layer.name}_bn")
     normalized = BatchNormLayer(layer, **options)
     if nonlinearity is None:
         return normalized
@@ -316,9 +310,8 @@ def batch_norm(layer, **options):
 
 
 # Programs of 2017 ran on a Lasagne between 0.1 and 0.2, which had these names already.
-for _addition in (BatchNormLayer, batch_norm):
-    if not hasattr(lasagne.layers, _addition.__name__):
-        setattr(lasagne.layers, _addition.__name__, _addition)
+lasagne.layers.BatchNormLayer = BatchNormLayer
+lasagne.layers.batch_norm = batch_norm
 
 
 def compute_grads(loss, network):
@@ -385,13 +378,15 @@ def train(
     each image's loss and predicted class, from which the errors of single classes follow as well.
     The X are arrays indexed along their first axis; the y are labels (n,) or one-hot targets (n,
     classes). The learning rate of epoch e, counted from 0, is `LR_start * LR_decay ** e`.
-    `save_path`, with `.npz` added where it lacks it, receives the parameters after every epoch, as
-    `arr_0`, `arr_1` ... in `get_all_params` order. With `shuffle_parts` > 1 images stay within
-    their part of the training set when they are shuffled. Each epoch is printed.
+    `save_path` (`.npz`) receives the parameters after every epoch, in `get_all_params` order. With
+    `shuffle_parts` > 1 shuffled images stay within their part of the set. Each epoch is printed.
 
     Raises DivergenceError at the first batch whose loss is not finite.
     """
-    saved = [] if save_path is None else [_SavedParameters(model, save_path)]
+    observers: list[Observer] = [PrintedEpochs(num_epochs)]
+    if save_path is not None:
+        values = partial(lasagne.layers.get_all_param_values, model)
+        observers.append(SavedParameters(save_path, values))
     return loop.train(
         loop.Functions(train_fn, val_fn),
         {
@@ -401,15 +396,5 @@ def train(
         },
         loop.Schedule(num_epochs, batch_size, LR_start, LR_decay, shuffle_parts=shuffle_parts),
         Progress(),
-        [PrintedEpochs(num_epochs), *saved],
+        observers,
     )
-
-
-class _SavedParameters(Observer):
-    def __init__(self, model, path):
-        self._model = model
-        path = os.fspath(path)
-        self._path = path if path.endswith(".npz") else f"{path}.npz"
-
-    def epoch_ends(self, row, evaluations):
-        files.save_arrays(self._path, *lasagne.layers.get_all_param_values(self._model))
