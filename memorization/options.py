@@ -58,6 +58,8 @@ class Option:
     choices: Sequence[str] | None = None
     # As argparse has it: "*" for a list, 2 for a list of two.
     nargs: str | int | None = None
+    # What a report calls the value None.
+    unset: str = "none"
     before: Any = SAME_AS_DEFAULT
 
     def value_before(self, recorded: Mapping[str, Any]) -> Any:
@@ -85,6 +87,7 @@ class Options:
     data: str | None = _option(
         "data set (default: the experiment's own)",
         Decides.OUTCOME,
+        unset="its own",
         parse=str,
         choices=NAMED_DATA_SETS,
     )
@@ -132,6 +135,7 @@ class Options:
     label_seed: int | None = _option(
         "of the labels alone (default: that of --seed)",
         Decides.OUTCOME,
+        unset="as seed",
         parse=seed_number,
         metavar="N",
     )
@@ -152,6 +156,7 @@ class Options:
     train_size: int | None = _option(
         "keep the first N training images (default: all)",
         Decides.OUTCOME,
+        unset="all",
         parse=positive_int,
         metavar="N",
     )

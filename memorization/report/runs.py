@@ -11,13 +11,15 @@ from typing import Any
 
 from foundations import reading
 from foundations.reading import printable
-from memorization.options import outcome_settings
+from memorization.options import OPTIONS, outcome_settings
 from memorization.run.folder import METRICS_FILE, load_metrics
 from memorization.run.record import RUN_FILE, format_of, load_record
 from training_loop import metrics
 
 # Of a name in a table or a figure.
 MOST_OF_A_NAME = 60
+# Of a fingerprint.
+_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class MeasuredRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The options that decide the outcome, but for corruption and seed."""
+        """What decides the outcome, but for corruption and seed: options, and what --init held."""
         settings = outcome_settings(self.options)
+        settings["init"] = self.record.get("initial")
         return {n: value for n, value in settings.items() if n not in ("corruption", "seed")}
 
     @property
@@ -215,6 +218,12 @@ def varying_settings(groups: Sequence[Group]) -> dict[tuple, str]:
 
 
 def _setting(name: str, value: Any) -> str:
+    shown = printable(name.replace("_", "-"))
     if isinstance(value, bool):
-        return printable(name.replace("_", "-")) if value else ""
-    return f"{printable(name.replace('_', '-'))} {'all' if value is None else printable(value)}"
+        return shown if value else ""
+    if value is None:
+        return f"{shown} {OPTIONS[name].unset if name in OPTIONS else 'none'}"
+    if name == "init":
+        return f"{shown} {printable(value[:_DIGITS])}"
+    parts = value if isinstance(value, list) else [value]
+    return " ".join([shown, *map(printable, parts)])

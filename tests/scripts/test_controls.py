@@ -1,0 +1,197 @@
+"""The controls of the study as users have them: trained, stopped, resumed, evaluated, reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support.project import PROJECT, check_one_line, run_command, run_script
+from support.runs import assert_same_run, finished_epochs, made_once, metrics, until
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = "svhn_random_labels"
+STOCHASTIC = "svhn_stochastic_sigmoid_random_labels"
+NARROW = (
+    *("--synthetic", "--width", "0.0625", "--train-size", "60", "--batch-size", "20"),
+    *("--corruption", "0.5", "--epochs", "4", "--measure"),
+)
+PERCEPTRON = ("--network", "mlp", "--hidden", "128", "64")
+CONTROLS = {
+    "float weights": (STOCHASTIC, ("--weights", "float")),
+    "hard activations": (STOCHASTIC, ("--activations", "hard")),
+    "rectifiers": (SCRIPT, ("--weights", "float", "--activations", "relu")),
+    "perceptron": (SCRIPT, (*PERCEPTRON, "--norm", "frozen", "--bias", "no")),
+    "one layer": (SCRIPT, ("--network", "mlp", "--norm", "none")),
+    "frozen weights": (SCRIPT, (*PERCEPTRON, "--freeze-weights", "--norm", "none")),
+}
+
+
+def run_below(folder):
+    (record,) = folder.rglob("run.json")
+    return record.parent
+
+
+def arguments(name):
+    script, options = CONTROLS[name]
+    return (f"{script}.py", *NARROW, *options)
+
+
+@pytest.fixture(scope="module", params=CONTROLS)
+def control(request, tmp_path_factory):
+    """Name and folder of a run that nothing stopped; to be read only."""
+
+    def run(folder):
+        done = run_script(*arguments(request.param), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "said").write_text(done.stderr)
+
+    name = f"control-{request.param.replace(' ', '-')}"
+    return request.param, made_once(tmp_path_factory, name, run)
+
+
+def test_goes_on_after_a_stop_with_the_same_bits(control, tmp_path):
+    name, whole = control
+    process = subprocess.Popen(
+        [sys.executable, PROJECT / arguments(name)[0], *arguments(name)[1:]],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    begun = [False]
+
+    def an_epoch_is_done():
+        begun[0] = begun[0] or any(tmp_path.rglob("run.json"))
+        return begun[0] and finished_epochs(run_below(tmp_path)) >= 1
+
+    until(process, an_epoch_is_done)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    resumed = run_script(*arguments(name), "--resume", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on after epoch" in resumed.stdout
+    assert_same_run(run_below(tmp_path), run_below(whole))
+
+
+def test_measured_where_it_means_something(control):
+    name, whole = control
+    _, options = CONTROLS[name]
+    columns = set(metrics(run_below(whole))[-1])
+    float_weights = options[:2] == ("--weights", "float")
+    flips = any(column.startswith("sign_flips") for column in columns)
+    saturated = any(column.startswith("saturated") for column in columns)
+    assert flips != (float_weights or name == "frozen weights")
+    assert saturated != (name in ("rectifiers", "one layer"))
+    assert "critical_sample_ratio_test" in columns
+    said = (whole / "said").read_text()
+    assert ("not drawn" in said) == (name == "float weights")
+
+
+def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
+    """Of the deterministic networks the evaluation sees what the last test pass saw."""
+    name, whole = control
+    run = run_below(whole)
+    (parameters,) = run.glob("model_parameters*.npz")
+    script = "svhn_evaluation_random_labels.py"
+    done = run_script(script, "--params", parameters, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    error = float(done.stdout.rpartition("test_error = ")[2].strip(" %\n")) / 100
+    if name != "hard activations":
+        assert error == pytest.approx(float(metrics(run)[-1]["training_error"]), abs=1e-9)
+    # Twice every float weight is another network; of a binary one its sign tells all.
+    other = shutil.copytree(run, tmp_path / "other")
+    with np.load(parameters) as stored:
+        arrays = [stored[key] for key in stored.files]
+    arrays = [0.5 * a + 0.5 * np.sign(a) if a.ndim > 1 else a for a in arrays]
+    np.savez(other / parameters.name, *arrays)
+    again = run_script(script, "--params", other / parameters.name, cwd=tmp_path)
+    same = again.stdout.rpartition("test_error")[2] == done.stdout.rpartition("test_error")[2]
+    assert same or CONTROLS[name][1][:2] == ("--weights", "float")
+
+
+def test_report_tells_them_apart(control, tmp_path):
+    name, whole = control
+    plain = shutil.copytree(run_below(whole), tmp_path / "plain")
+    record = json.loads((plain / "run.json").read_text())
+    later = ("weights", "activations", "network", "hidden", "norm", "bias", "freeze_weights")
+    for option in later:
+        del record["options"][option]
+    (plain / "run.json").write_text(json.dumps(record))
+    done = run_command("report", whole, "plain", "--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "out" / "report.csv", encoding="utf-8", newline="") as stream:
+        titles, *lines = csv.reader(stream)
+    settings = {line[titles.index("settings")] for line in lines}
+    given = " ".join(CONTROLS[name][1]).replace("--", "")
+    assert len(settings) == 2
+    (own,) = (text for text in settings if given.split()[1] in text or "freeze" in text)
+    for word in given.split():
+        assert word in own, settings
+
+
+CONTRADICTIONS = {
+    ("--hidden", "4"): "--network mlp",
+    ("--weights", "real"): "--weights",
+    ("--network", "mlp", "--hidden", "0"): "--hidden",
+    ("--freeze-weights", "--norm", "none", "--bias", "no"): "nothing to train",
+    ("--freeze-weights", "--norm", "frozen", "--bias", "no"): "nothing to train",
+    ("--init", "nowhere.npz"): "nowhere.npz",
+    ("--network", "mlp", "--hidden", "100000000000"): "memory",
+}
+
+
+@pytest.mark.parametrize("options", CONTRADICTIONS, ids=" ".join)
+def test_what_cannot_be(options, tmp_path):
+    done = run_script(f"{SCRIPT}.py", *NARROW, *options, cwd=tmp_path)
+    check_one_line(done, CONTRADICTIONS[options])
+    assert not any(tmp_path.iterdir())
+
+
+def test_dropout_needs_its_layers(tmp_path):
+    options = ("--network", "mlp", "--hidden", "128")
+    done = run_script("svhn_random_labels_dropout.py", *NARROW, *options, cwd=tmp_path)
+    check_one_line(done, "--hidden")
+
+
+def test_a_run_starts_from_saved_parameters(tmp_path):
+    options = (*NARROW[: NARROW.index("--epochs")], "--network", "mlp", "--norm", "none")
+
+    def train(results, *more):
+        script = f"{SCRIPT}.py"
+        return run_script(script, *options, "--results-dir", results, *more, cwd=tmp_path)
+
+    assert train("first", "--epochs", "1").returncode == 0
+    (parameters,) = run_below(tmp_path / "first").glob("model_parameters*.npz")
+    shutil.copy(parameters, tmp_path / "start.npz")
+    done = train("second", "--epochs", "2", "--init", "start.npz")
+    assert done.returncode == 0, done.stderr
+    second = run_below(tmp_path / "second")
+    with np.load(tmp_path / "start.npz") as start, np.load(second / parameters.name) as end:
+        # In two epochs an Adam step of 1e-3, scaled, does not leave the neighbourhood.
+        assert np.abs(start["arr_0"] - end["arr_0"]).mean() < 0.1
+        arrays = [start[key] for key in start.files]
+    assert (
+        metrics(second)[0]["training_loss"]
+        != metrics(run_below(tmp_path / "first"))[0]["training_loss"]
+    )
+    fingerprint = json.loads((second / "run.json").read_text())["initial"]
+    assert len(fingerprint) == 64
+
+    # What the file holds decides, not where it lies.
+    shutil.copy(tmp_path / "start.npz", tmp_path / "moved.npz")
+    again = ("--epochs", "2", "--resume")
+    assert train("second", *again, "--init", "moved.npz").returncode == 0
+    arrays[0] = -arrays[0]
+    np.savez(tmp_path / "other.npz", *arrays)
+    check_one_line(train("second", *again, "--init", "other.npz"), "--init")
+    check_one_line(train("second", *again), "--init")
+    done = train("third", "--epochs", "1", "--init", "start.npz", "--bias", "no")
+    check_one_line(done, "start.npz", "2 arrays")
+    assert not (tmp_path / "third").exists()
