@@ -2,7 +2,7 @@
 
 Without options: the newest SVHN run below --results-dir, on its first 7,000 training images with
 the labels that it was trained on. Every weight is replaced by its sign first (0 counts as +1), so
-that the real-valued weights play no part.
+that the real-valued weights play no part; those of a run with --weights float stay as they are.
 
     python svhn_evaluation_random_labels.py
     python svhn_evaluation_random_labels.py --params results/RUN/model_parameters.npz

@@ -132,6 +132,10 @@ def run(
     the L2 penalty's coefficient for the weights of dense layers. `testing` holds the keywords of
     `get_output` when testing, by default `deterministic` alone.
     """
+    if dense_l2 and network.architecture.freeze_weights:
+        raise UserError(
+            "--freeze-weights: this experiment penalises weights, and these would not move"
+        )
     from memorization import functions, networks
 
     mode = functions.execution_mode(chosen.device, chosen.tf32, network.architecture.mixed)

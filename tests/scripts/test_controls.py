@@ -154,10 +154,13 @@ def test_what_cannot_be(options, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_dropout_needs_its_layers(tmp_path):
+def test_an_experiment_needs_what_it_varies(tmp_path):
     options = ("--network", "mlp", "--hidden", "128")
     done = run_script("svhn_random_labels_dropout.py", *NARROW, *options, cwd=tmp_path)
     check_one_line(done, "--hidden")
+    script = "svhn_random_labels_l2_regularization.py"
+    done = run_script(script, *NARROW, "--freeze-weights", cwd=tmp_path)
+    check_one_line(done, "--freeze-weights")
 
 
 def test_a_run_starts_from_saved_parameters(tmp_path):
