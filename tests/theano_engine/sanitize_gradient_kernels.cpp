@@ -9,6 +9,7 @@
 
 #include "adam_step.h"
 #include "batch_norm.h"
+#include "product/filter_gradient.h"
 #include "sign_sums/filter_gradient.h"
 #include "sign_sums/input_gradient.h"
 #include "sign_sums/mixed_convolution.h"
@@ -54,6 +55,19 @@ static gradient_conv::Array4 reversed4(const Floats& values, ptrdiff_t b, ptrdif
     return array;
 }
 
+// Fortran's sgemm of a transposed and a plain matrix.
+static void gemm(char*, char*, const int* rows, const int* columns, const int* depth, const float*,
+                 const float* a, const int* a_distance, const float* b, const int* b_distance,
+                 const float* kept, float* c, const int* c_distance) {
+    for (int n = 0; n < *columns; n++)
+        for (int m = 0; m < *rows; m++) {
+            float* target = c + n * *c_distance + m;
+            float sum = *kept == 0 ? 0 : *target;
+            for (int k = 0; k < *depth; k++) sum += a[m * *a_distance + k] * b[n * *b_distance + k];
+            *target = sum;
+        }
+}
+
 static bool convolution(const gradient_conv::Geometry& g, float low, float high, int threads) {
     const Floats images = two_valued(g.batch * g.channels * g.rows * g.columns, low, high);
     const Floats filters =
@@ -89,11 +103,14 @@ static bool convolution(const gradient_conv::Geometry& g, float low, float high,
     const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
     const gradient_conv::Array4 t = array4(top, g.filters, g.out_rows, g.out_columns);
     const gradient_conv::Array4 r = reversed4(backward, g.filters, g.out_rows, g.out_columns);
-    bool fine = gradient_conv::input_gradient(g, w, t, low, high, threads, found_images.data()) &&
-                same("image gradient", found_images, images_gradient, 0) &&
-                gradient_conv::filter_gradient(g, x, r, low, high, threads, found_filters.data()) &&
-                same("filter gradient", found_filters, filters_gradient, 0);
-    return fine;
+    if (!gradient_conv::filter_products(g, x, top.data(), gemm, threads, found_filters.data()) ||
+        !same("filter products", found_filters, filters_gradient, 0))
+        return false;
+    if (!__builtin_cpu_supports("avx512f")) return true;
+    return gradient_conv::input_gradient(g, w, t, low, high, threads, found_images.data()) &&
+           same("image gradient", found_images, images_gradient, 0) &&
+           gradient_conv::filter_gradient(g, x, r, low, high, threads, found_filters.data()) &&
+           same("filter gradient", found_filters, filters_gradient, 0);
 }
 
 static bool mixed_convolution(const gradient_conv::Geometry& g, bool two_valued_images,
@@ -241,7 +258,7 @@ static bool adam(size_t count, int threads) {
 
 int main() {
     for (int threads = 1; threads <= 2; threads++) {
-        if (__builtin_cpu_supports("avx512f") && !convolutions(threads)) return 1;
+        if (!convolutions(threads)) return 1;
         for (int activation = 0; activation < 3; activation++)
             if (!normalisation(5, 7, 3, 11, activation, threads) ||
                 !normalisation(2, 1, 1, 1, activation, threads) ||

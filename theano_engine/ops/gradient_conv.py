@@ -1,19 +1,27 @@
-"""The gradients of 2-D convolutions one of whose operands has two values, by table lookups.
+"""The gradients of 2-D convolutions, with sums whose order depends on shapes alone.
 
-Their other operand, the gradient of the convolution's output, is any float.
+Where one operand has two values they look up tables; the gradient of filters is there for any
+images, too, by matrix products. The gradient of the convolution's output is any float.
 """
 
 from __future__ import annotations
 
+import theano
 import theano.scalar as scalar
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
+from theano.tensor import blas, blas_headers
 
 from theano_engine.ops.kernel_op import KernelOp
 from theano_engine.ops.padding import pads_of
 
-# The lowest instruction set that the kernels have a form for.
+# The lowest instruction set that the kernels of two-valued operands have a form for.
 LEVEL = "avx512"
+
+_GEOMETRY = dict.fromkeys(
+    ("pad_top", "pad_bottom", "pad_left", "pad_right", "row_stride", "column_stride", "flip"),
+    scalar.int64,
+)
 
 # What makes an Array4 of the kernels' of an array of four axes.
 ARRAY4_CODE = """
@@ -37,41 +45,35 @@ static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_
 """
 
 
-class _BinaryConvGradient(KernelOp):
-    """What both gradients share: the convolution's options, and the two values of the operand.
+class _ConvGradient(KernelOp):
+    """What the gradients share: the convolution's options, shapes, and the code around a kernel.
 
     `border_mode`: "valid", "half", "full", (rows, columns) or ((top, bottom), (left, right)).
     `subsample`: (rows, columns). `filter_flip`: True for a convolution, False for a correlation.
-    `low` and `high`: the operand's values; which one an element has is told by the side of their
-    mean on which it lies.
     """
 
-    __props__ = ("border_mode", "subsample", "filter_flip", "low", "high")
-    params_type = ParamsType(
-        **dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), scalar.int64),
-        **dict.fromkeys(("row_stride", "column_stride", "flip"), scalar.int64),
-        **dict.fromkeys(("low", "high"), scalar.float64),
-    )
+    __props__: tuple[str, ...] = ("border_mode", "subsample", "filter_flip")
+    params_type = ParamsType(**_GEOMETRY)
 
-    def __init__(self, border_mode, subsample, filter_flip, low, high):
+    def __init__(self, border_mode, subsample, filter_flip):
         self.border_mode = border_mode if isinstance(border_mode, str) else pads_of(border_mode)
         self.subsample = tuple(int(n) for n in subsample)
         self.filter_flip = bool(filter_flip)
-        self.low, self.high = float(low), float(high)
 
     def get_params(self, node):
+        return self.params_type.get_params(**self._params())
+
+    def _params(self):
         pads = pads_of(self.border_mode)
-        return self.params_type.get_params(
-            pad_top=pads[0][0],
-            pad_bottom=pads[0][1],
-            pad_left=pads[1][0],
-            pad_right=pads[1][1],
-            row_stride=self.subsample[0],
-            column_stride=self.subsample[1],
-            flip=int(self.filter_flip),
-            low=self.low,
-            high=self.high,
-        )
+        return {
+            "pad_top": pads[0][0],
+            "pad_bottom": pads[0][1],
+            "pad_left": pads[1][0],
+            "pad_right": pads[1][1],
+            "row_stride": self.subsample[0],
+            "column_stride": self.subsample[1],
+            "flip": int(self.filter_flip),
+        }
 
     def make_node(self, operand, top, rows, columns):
         operand, top = T.as_tensor_variable(operand), T.as_tensor_variable(top)
@@ -84,8 +86,8 @@ class _BinaryConvGradient(KernelOp):
         output = T.TensorType("float32", self._broadcastable(operand, top))
         return Apply(self, [operand, top, *sizes], [output()])
 
-    def _code(self, inputs, output, sub, geometry, output_shape, function):
-        """C code around `function`, given code for the sizes that are not the inputs' own."""
+    def _code(self, inputs, output, sub, geometry, output_shape):
+        """C code around the kernel's call; `geometry` tells the sizes that are not the inputs'."""
         operand, top, *sizes = inputs
         rows, columns = (f"(*(npy_int64*)PyArray_DATA({size}))" for size in sizes)
         params, fail = sub["params"], sub["fail"]
@@ -122,10 +124,9 @@ class _BinaryConvGradient(KernelOp):
             npy_intp shape[4] = {{{output_shape}}};
             if (!fresh_output(&{output}, 4, shape)) {{ {fail} }}
             float *target = (float *)PyArray_DATA({output});
-            const float low = {params}->low, high = {params}->high;
             bool complete;
             Py_BEGIN_ALLOW_THREADS
-            complete = {function}(g, operand, top, low, high, kernel_threads(), target);
+            complete = {self._call(params)};
             Py_END_ALLOW_THREADS
             if (!complete) {{ PyErr_NoMemory(); {fail} }}
         }}
@@ -135,44 +136,9 @@ class _BinaryConvGradient(KernelOp):
         return super().c_support_code() + _SUPPORT_CODE
 
 
-class BinaryConvInputGradient(_BinaryConvGradient):
-    """Gradient of a convolution with respect to its images, its filters having two values.
+class _FilterGradient(_ConvGradient):
+    """A gradient with respect to filters, from images."""
 
-    Inputs: filters (filters, channels, filter_rows, filter_columns), the outputs' gradient (batch,
-    filters, out_rows, out_columns), and the images' rows and columns. Output: (batch, channels,
-    rows, columns). As `theano.tensor.nnet.abstract_conv.AbstractConv2d_gradInputs` up to the order
-    of the sums. Raises ValueError where the shapes do not fit.
-    """
-
-    kernel = "sign_sums/input_gradient.h"
-    _matching = "g.filters"
-
-    def _broadcastable(self, filters, top):
-        return (top.broadcastable[0], filters.broadcastable[1], False, False)
-
-    def infer_shape(self, node, shapes):
-        filters, top = shapes[:2]
-        return [(top[0], filters[1], node.inputs[2], node.inputs[3])]
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        geometry = """
-            g.rows = given_rows; g.columns = given_columns;
-            g.filter_rows = operand_shape[2]; g.filter_columns = operand_shape[3];
-        """
-        shape = "g.batch, g.channels, g.rows, g.columns"
-        return self._code(inputs, outputs[0], sub, geometry, shape, "input_gradient")
-
-
-class BinaryConvFilterGradient(_BinaryConvGradient):
-    """Gradient of a convolution with respect to its filters, its images having two values.
-
-    Inputs: images (batch, channels, rows, columns), the outputs' gradient (batch, filters,
-    out_rows, out_columns), and the filters' rows and columns. Output: (filters, channels,
-    filter_rows, filter_columns). As `AbstractConv2d_gradWeights` up to the order of the sums.
-    Raises ValueError where the shapes do not fit.
-    """
-
-    kernel = "sign_sums/filter_gradient.h"
     _matching = "g.batch"
 
     def _broadcastable(self, images, top):
@@ -188,4 +154,124 @@ class BinaryConvFilterGradient(_BinaryConvGradient):
             g.filter_rows = given_rows; g.filter_columns = given_columns;
         """
         shape = "g.filters, g.channels, g.filter_rows, g.filter_columns"
-        return self._code(inputs, outputs[0], sub, geometry, shape, "filter_gradient")
+        return self._code(inputs, outputs[0], sub, geometry, shape)
+
+
+class _OfTwoValues(_ConvGradient):
+    """A gradient whose operand has two values, `low` and `high`.
+
+    Which one an element has is told by the side of their mean on which it lies.
+    """
+
+    __props__ = (*_ConvGradient.__props__, "low", "high")
+    params_type = ParamsType(**_GEOMETRY, **dict.fromkeys(("low", "high"), scalar.float64))
+    _function: str
+
+    def __init__(self, border_mode, subsample, filter_flip, low, high):
+        super().__init__(border_mode, subsample, filter_flip)
+        self.low, self.high = float(low), float(high)
+
+    def _params(self):
+        return {**super()._params(), "low": self.low, "high": self.high}
+
+    def _call(self, params):
+        values = f"{params}->low, {params}->high"
+        return f"{self._function}(g, operand, top, {values}, kernel_threads(), target)"
+
+
+class BinaryConvInputGradient(_OfTwoValues):
+    """Gradient of a convolution with respect to its images, its filters having two values.
+
+    Inputs: filters (filters, channels, filter_rows, filter_columns), the outputs' gradient (batch,
+    filters, out_rows, out_columns), and the images' rows and columns. Output: (batch, channels,
+    rows, columns). As `theano.tensor.nnet.abstract_conv.AbstractConv2d_gradInputs` up to the order
+    of the sums. Raises ValueError where the shapes do not fit.
+    """
+
+    kernel = "sign_sums/input_gradient.h"
+    _matching = "g.filters"
+    _function = "input_gradient"
+
+    def _broadcastable(self, filters, top):
+        return (top.broadcastable[0], filters.broadcastable[1], False, False)
+
+    def infer_shape(self, node, shapes):
+        filters, top = shapes[:2]
+        return [(top[0], filters[1], node.inputs[2], node.inputs[3])]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        geometry = """
+            g.rows = given_rows; g.columns = given_columns;
+            g.filter_rows = operand_shape[2]; g.filter_columns = operand_shape[3];
+        """
+        shape = "g.batch, g.channels, g.rows, g.columns"
+        return self._code(inputs, outputs[0], sub, geometry, shape)
+
+
+class BinaryConvFilterGradient(_OfTwoValues, _FilterGradient):
+    """Gradient of a convolution with respect to its filters, its images having two values.
+
+    Inputs: images (batch, channels, rows, columns), the outputs' gradient (batch, filters,
+    out_rows, out_columns), and the filters' rows and columns. Output: (filters, channels,
+    filter_rows, filter_columns). As `AbstractConv2d_gradWeights` up to the order of the sums.
+    Raises ValueError where the shapes do not fit.
+    """
+
+    kernel = "sign_sums/filter_gradient.h"
+    _function = "filter_gradient"
+
+
+class ConvFilterGradient(_FilterGradient):
+    """Gradient of a convolution with respect to its filters, by matrix products.
+
+    Inputs and output are those of `BinaryConvFilterGradient`, for images of any values. Needs the
+    BLAS that Theano links with, which is held to one thread meanwhile where it is OpenBLAS or MKL.
+    Theano's own `CorrMM_gradWeights` has a sum for each thread.
+    """
+
+    kernel = "product/filter_gradient.h"
+
+    def _call(self, params):
+        return "filter_products(g, operand, dense_top.data(), sgemm_, kernel_threads(), target)"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return f"""
+        {{
+            const Contiguous dense_top({inputs[1]});
+            if (!dense_top.array) {{ {sub["fail"]} }}
+            const OneBlasThread held;
+            {super().c_code(node, name, inputs, outputs, sub)}
+        }}
+        """
+
+    def c_support_code(self):
+        link_flags = theano.config.blas.ldflags
+        set_threads, get_threads, declarations = "", "1", ""
+        if "openblas" in link_flags:
+            set_threads, get_threads = "openblas_set_num_threads", "openblas_get_num_threads()"
+            declarations = blas_headers.openblas_threads_text()
+        elif "mkl" in link_flags:
+            set_threads, get_threads = "mkl_set_num_threads", "mkl_get_max_threads()"
+            declarations = blas_headers.mkl_threads_text()
+        return f"""
+        {blas_headers.blas_header_text()}
+        {declarations}
+        {super().c_support_code()}
+        struct OneBlasThread {{
+            int before;
+            OneBlasThread() : before({get_threads}) {{ {set_threads}(1); }}
+            ~OneBlasThread() {{ {set_threads}(before); }}
+        }};
+        """
+
+    def c_libraries(self):
+        return blas.ldflags()
+
+    def c_compile_args(self):
+        return [*blas.ldflags(libs=False, flags=True), *super().c_compile_args()]
+
+    def c_lib_dirs(self):
+        return blas.ldflags(libs=False, libs_dir=True)
+
+    def c_header_dirs(self):
+        return blas.ldflags(libs=False, include_dir=True)

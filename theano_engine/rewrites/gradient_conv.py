@@ -1,8 +1,9 @@
-"""Gradients of binary convolutions by table lookup (`theano_engine.ops.gradient_conv`).
+"""Gradients of convolutions by the kernels of `theano_engine.ops.gradient_conv`.
 
 `binary_conv_input_gradient` serves the gradient of the images where the filters have two values,
 `binary_conv_filter_gradient` that of the filters where the images have two values. Where the
-processor has less than `LEVEL`, the matrix products stay.
+processor has less than `LEVEL`, matrix products stay: Theano's for the images, and for filters
+those of `conv_filter_gradient`, whose sums do not depend on the number of threads as Theano's do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ import theano
 from theano.tensor.nnet.abstract_conv import AbstractConv2d_gradInputs, AbstractConv2d_gradWeights
 
 from theano_engine import processor
-from theano_engine.ops.gradient_conv import LEVEL, BinaryConvFilterGradient, BinaryConvInputGradient
+from theano_engine.ops.gradient_conv import (
+    LEVEL,
+    BinaryConvFilterGradient,
+    BinaryConvInputGradient,
+    ConvFilterGradient,
+)
 from theano_engine.rewrites.questions.convolution import is_ungrouped
 from theano_engine.rewrites.questions.values import two_values
 from theano_engine.rewrites.replacing import replaces
@@ -29,12 +35,25 @@ def binary_conv_filter_gradient(node):
     return _gradient(node, BinaryConvFilterGradient)
 
 
+@replaces(AbstractConv2d_gradWeights)
+def conv_filter_gradient(node):
+    """AbstractConv2d_gradWeights -> ConvFilterGradient, where there is a BLAS for its products."""
+    if not _has_kernels(node) or not theano.config.blas.ldflags:
+        return None
+    images, top, shape = node.inputs
+    op = ConvFilterGradient(node.op.border_mode, node.op.subsample, node.op.filter_flip)
+    return op(images, top, shape[0], shape[1])
+
+
+def _has_kernels(node):
+    floats = all(variable.dtype == "float32" for variable in node.inputs[:2])
+    return floats and is_ungrouped(node.op) and bool(theano.config.cxx)
+
+
 def _gradient(node, replacement):
-    if not is_ungrouped(node.op) or not theano.config.cxx or not processor.supports(LEVEL):
+    if not _has_kernels(node) or not processor.supports(LEVEL):
         return None
     operand, top, shape = node.inputs
-    if operand.dtype != "float32" or top.dtype != "float32":
-        return None
     values = two_values(operand)
     if values is None:
         return None

@@ -10,6 +10,7 @@ matrix products), elementwise fusion 49, in-place work 75. At one position the n
   once more for m'.
 - 1.6 to 1.66: before `BlasOpt` and `conv_gemm` lower the float Ops.
 - 48.4: before `conv_gemm` does.
+- 48.45: what is left of the gradients of filters.
 - 48.8: after all that recognise binary operands by how they are computed, and before fusion.
 """
 
@@ -55,6 +56,7 @@ ORDER = (
     (48.4, mixed_conv.mixed_conv, INPUTS_FIRST, ("binary", ON_REQUEST)),
     (48.4, pool.max_pool, INPUTS_FIRST, ("binary",)),
     (48.4, pool.max_pool_gradient, INPUTS_FIRST, ("binary",)),
+    (48.45, gradient_conv.conv_filter_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
     (48.8, binary_signs.binary_signs, OUTPUTS_FIRST, ("binary",)),
     (75.0, adam_step.adam_step_inplace, INPUTS_FIRST, ("binary", "adam", "inplace")),
 )
