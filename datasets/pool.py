@@ -28,10 +28,10 @@ class DataError(UserError, ValueError):
 
 
 @contextmanager
-def opened(path: Path, what: str) -> Iterator[BinaryIO]:
+def opened(path: Path, what: str, wanted: str = "get the file anew") -> Iterator[BinaryIO]:
     """`path` open for a parser; whatever damaged bytes lead that to becomes one DataError.
 
-    `what` the file ought to be, as in "a CIFAR-10 batch".
+    `what` the file ought to be, as in "a CIFAR-10 batch"; `wanted`, what to do where it is not.
     """
     try:
         stream = open(path, "rb")  # noqa: SIM115
@@ -45,8 +45,8 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
         except Exception as error:
             # A parser led astray raises anything from KeyError to MemoryError.
             raise DataError(
-                f"{path}: not {what}, or damaged ({type(error).__name__}: {reason(error)}); get "
-                "the file anew"
+                f"{path}: not {what}, or damaged ({type(error).__name__}: {reason(error)}); "
+                f"{wanted}"
             ) from error
 
 
@@ -135,6 +135,17 @@ class Source:
 
     form: Form
     load: Callable[[str | None], DataSet]
+
+
+def to_bytes(images: np.ndarray, name: str = "images") -> np.ndarray:
+    """Whole numbers of any integer dtype as uint8; ArrayError, by `name`, beyond 0 to 255."""
+    if images.dtype.kind not in "iu":
+        raise ArrayError(f"{name}: {images.dtype}; wanted are whole numbers from 0 to 255 (uint8)")
+    if images.size and not (images.min() >= 0 and images.max() <= 255):
+        raise ArrayError(
+            f"{name}: values from {images.min()} to {images.max()}; wanted are 0 to 255 (uint8)"
+        )
+    return images.astype(np.uint8, copy=False)
 
 
 def to_unit_range(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Reading a pickle from the internet: arrays of bytes, lists, dicts, strings and whole numbers.
+"""Reading a pickle from the internet: arrays and lists of numbers, dicts, strings.
 
 A pickle is a program. The reader here knows only the instructions that build such data, so that
 there is nothing in it that a hostile file could call or change; it is in Python, for a damaged memo
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import struct
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -38,21 +40,34 @@ class _Array:
 
 
 class _Dtype:
-    """The dtype of bytes, the only one admitted."""
+    """A dtype of plain numbers or text; the pickle tells the order of its bytes later."""
 
-    __slots__ = ()
+    __slots__ = ("dtype",)
 
+    def __init__(self, name: str):
+        self.dtype = np.dtype(name)
+
+
+# Kind and size alone, as numpy's picklers name them.
+_DTYPE_NAME = re.compile(r"[biufSU][0-9]{1,6}", re.ASCII)
+_BYTE_ORDERS = {"<", ">", "=", "|"}
 
 _NDARRAY = _Marker("ndarray")
 _RECONSTRUCT = _Marker("_reconstruct")
+_FROM_BUFFER = _Marker("_frombuffer")
+_SCALAR = _Marker("scalar")
 _DTYPE = _Marker("dtype")
 _ENCODE = _Marker("encode")
 _BYTES = _Marker("bytes")
 
-# What Python 2's and Python 3's picklers, numpy 1 and numpy 2 refer to for an array and for bytes.
+# What the picklers of Python 2 and 3, numpy 1 and 2 refer to for an array, its numbers and bytes.
 _GLOBALS = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy.core.multiarray", "scalar"): _SCALAR,
+    ("numpy._core.multiarray", "scalar"): _SCALAR,
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _DTYPE,
     ("_codecs", "encode"): _ENCODE,
@@ -60,17 +75,19 @@ _GLOBALS = {
 }
 
 _INSTRUCTIONS = (
-    *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET"),
-    *("LONG_BINGET", "GLOBAL", "STACK_GLOBAL", "NONE", "NEWTRUE", "NEWFALSE", "BININT"),
-    *("BININT1", "BININT2", "LONG1", "BINSTRING", "SHORT_BINSTRING", "BINBYTES"),
-    *("SHORT_BINBYTES", "BINUNICODE", "SHORT_BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1"),
-    *("TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT"),
+    *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET"),
+    *("LONG_BINGET", "GLOBAL", "STACK_GLOBAL", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT"),
+    *("BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT", "STRING", "BINSTRING"),
+    *("SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "UNICODE", "BINUNICODE"),
+    *("SHORT_BINUNICODE", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "LIST"),
+    *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT"),
 )
 
 
 class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
     stack: list[Any]
     pop_mark: Callable[[], list[Any]]
+    read: Callable[[int], bytes]
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         code: pickle._Unpickler.dispatch[code]  # type: ignore[attr-defined]
         for code in (getattr(pickle, name)[0] for name in _INSTRUCTIONS)
@@ -87,8 +104,14 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         function = self.stack[-1]
         if function is _RECONSTRUCT and arguments[0] is _NDARRAY and arguments[1] == (0,):
             self.stack[-1] = _Array()
-        elif function is _DTYPE and arguments[0] in ("u1", b"u1"):
-            self.stack[-1] = _Dtype()
+        elif function is _FROM_BUFFER:
+            content, dtype, shape, order = arguments
+            self.stack[-1] = _array(content, dtype, shape, order == "F")
+        elif function is _SCALAR:
+            dtype, content = arguments
+            self.stack[-1] = _array(content, dtype, (1,), False)[0]
+        elif function is _DTYPE and type(arguments[0]) in (str, bytes):
+            self.stack[-1] = _begun_dtype(arguments[0])
         elif function is _ENCODE and arguments[1] in ("latin1", b"latin1"):
             self.stack[-1] = arguments[0].encode("latin1")
         elif function is _BYTES and arguments == ():
@@ -102,16 +125,32 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         state = self.stack.pop()
         begun = self.stack[-1]
         if isinstance(begun, _Dtype):
+            order: Any = state[1].decode("ascii") if type(state[1]) is bytes else state[1]
+            if order not in _BYTE_ORDERS:
+                raise ForbiddenError("a dtype of more than numbers or text")
+            begun.dtype = begun.dtype.newbyteorder(order)
             return
         if not isinstance(begun, _Array):
             raise ForbiddenError(f"a change of {type(begun).__name__}")
         _, shape, dtype, column_major, content = state
-        if not isinstance(dtype, _Dtype):
-            raise ForbiddenError("an array of something other than bytes")
-        flat = np.frombuffer(content, np.uint8)
-        begun.content = flat.reshape(shape, order="F" if column_major else "C")
+        begun.content = _array(content, dtype, shape, bool(column_major))
 
     dispatch[pickle.BUILD[0]] = load_build
+
+    def load_bytearray8(self) -> None:
+        (size,) = struct.unpack("<Q", self.read(8))
+        # Python's own allocates what the pickle announces before it has seen any of it.
+        self.stack.append(self.read(size))
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        target: dict[str | bytes, Any] = {}
+        self._set(target, items[::2], items[1::2])
+        self.stack.append(target)
+
+    dispatch[pickle.DICT[0]] = load_dict
 
     def load_setitems(self) -> None:
         items = self.pop_mark()
@@ -134,11 +173,26 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         target.update(zip(keys, values))
 
 
-def loads(data: bytes) -> dict[str | bytes, Any]:
-    """The dict in `data`; its values are arrays of uint8 (read-only), lists, str, bytes, int, ...
+def _begun_dtype(name: str | bytes) -> _Dtype:
+    text = name.decode("ascii") if isinstance(name, bytes) else name
+    if not _DTYPE_NAME.fullmatch(text):
+        raise ForbiddenError("an array of something other than numbers or text")
+    return _Dtype(text)
 
-    Strings that Python 2 wrote come as bytes. Raises ForbiddenError for what is not data, before
-    anything comes of it, and whatever damaged bytes lead to (ValueError, KeyError, EOFError, ...).
+
+def _array(content: Any, dtype: Any, shape: Any, column_major: bool) -> np.ndarray:
+    if type(dtype) is not _Dtype:
+        raise ForbiddenError("an array of something other than numbers or text")
+    flat = np.frombuffer(content, dtype.dtype)
+    return flat.reshape(shape, order="F" if column_major else "C")
+
+
+def loads(data: bytes) -> dict[str | bytes, Any]:
+    """The dict in `data`; its values are arrays (read-only), lists, str, bytes, int, ...
+
+    Of any protocol, from 0 to 5; arrays are of numbers or text. Strings that Python 2 wrote come as
+    bytes. Raises ForbiddenError for what is not data, before anything comes of it, and whatever
+    damaged bytes lead to (ValueError, KeyError, EOFError, ...).
     """
     content = _Unpickler(io.BytesIO(data), encoding="bytes").load()
     if type(content) is not dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from support.data_files import (
     CIFAR10_FILES,
     images_and_labels,
     python2_batch,
+    refusal,
     write_cifar10,
     write_mat,
     write_svhn,
@@ -27,7 +27,7 @@ from support.data_files import (
 from support.project import PROJECT
 
 import datasets
-from datasets import cifar10, safe_pickle, svhn
+from datasets import cifar10, svhn
 
 IMAGES, LABELS = images_and_labels(4)
 BATCH = python2_batch(IMAGES, LABELS)
@@ -61,16 +61,6 @@ def test_cifar10_pixels_labels_and_splits(tmp_path):
     assert data.validation.tolist() == list(range(36, 40))
     assert data.test.tolist() == list(range(40, 46))
     assert data.name == "cifar10" and data.form.class_names[6] == "frog"
-
-
-@pytest.mark.parametrize("protocol", [2, 3, 4])
-@pytest.mark.parametrize("key", [str, str.encode])
-def test_batches_pickled_by_python_3(protocol, key, tmp_path):
-    rows = np.asfortranarray(IMAGES.reshape(4, -1))
-    batch = {key("data"): rows, key("labels"): LABELS.tolist(), key("filenames"): ["a.png"] * 4}
-    (tmp_path / "batch").write_bytes(pickle.dumps(batch, protocol=protocol))
-    images, labels = cifar10.read_batch(tmp_path / "batch")
-    assert (images == IMAGES).all() and labels.tolist() == LABELS.tolist()
 
 
 def test_svhn_pixels_labels_and_splits(tmp_path):
@@ -152,96 +142,6 @@ def test_real_images():
         for axis in (2, 3):
             assert np.abs(np.diff(sample, axis=axis)).mean() < 0.5 * sample.std()
     assert len(digits.validation) >= 10
-
-
-def refusal(read, path):
-    with pytest.raises(datasets.DataError) as caught:
-        read(path)
-    message = str(caught.value)
-    assert str(path) in message and "\n" not in message
-    return message
-
-
-def batch(**changed):
-    whole = {"data": IMAGES.reshape(4, -1), "labels": LABELS.tolist(), **changed}
-    return pickle.dumps({k: v for k, v in whole.items() if v is not None}, protocol=2)
-
-
-HUGE = BATCH.replace(b"J" + (4).to_bytes(4, "little"), b"J\xff\xff\xff\x7f", 1)
-BAD_BATCHES = {
-    "empty": (b"", "damaged"),
-    "half": (BATCH[: len(BATCH) // 2], "damaged"),
-    "text": (b"<html>404 Not Found</html>", "damaged"),
-    "a list": (pickle.dumps([1, 2], protocol=2), "instead of a dict"),
-    "no labels": (batch(labels=None), "'labels'"),
-    "fine labels": (batch(labels=None, fine_labels=[1, 2, 3, 4]), "'labels'"),
-    "wide rows": (batch(data=np.zeros((4, 3073), np.uint8)), "3072"),
-    "one axis": (batch(data=np.zeros(3072, np.uint8)), "3072"),
-    "floats": (batch(data=np.zeros((4, 3072))), "dtype"),
-    "objects": (batch(data=np.full((4, 3072), None)), "dtype"),
-    "fields": (batch(data=np.zeros(4, [("a", "u1", 3072)])), "dtype"),
-    "numbers as data": (batch(data=[1, 2, 3]), "3072"),
-    "label 10": (batch(labels=[1, 2, 3, 10]), "0 to 9"),
-    "label -1": (batch(labels=[1, 2, 3, -1]), "0 to 9"),
-    "true as label": (batch(labels=[1, 2, 3, True]), "0 to 9"),
-    "text as label": (batch(labels=["1", "2", "3", "4"]), "0 to 9"),
-    "few labels": (batch(labels=[1, 2, 3]), "4 images with 3 labels"),
-    "no rows": (batch(data=np.zeros((0, 3072), np.uint8), labels=[]), "0 images"),
-    "huge header": (HUGE, "damaged"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_BATCHES)
-def test_bad_batches(case, tmp_path):
-    content, reason = BAD_BATCHES[case]
-    assert content != BATCH
-    (tmp_path / "data_batch_1").write_bytes(content)
-    assert reason in refusal(cifar10.read_batch, tmp_path / "data_batch_1")
-
-
-class Call:
-    """Pickles as a call of `function`."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-# Each would leave the file `ran` behind when loaded by an unpickler that trusts it, or change what
-# later readings use.
-HOSTILE = {
-    "system": pickle.dumps({"data": Call(os.system, "touch ran")}, protocol=2),
-    "system, old style": b"(S'touch ran'\nios\nsystem\n.",
-    "exec": pickle.dumps([Call(exec, "open('ran', 'w')")], protocol=4),
-    "numpy's own": b"cnumpy.f2py.diagnose\nrun_command\n(S'touch ran'\ntR.",
-    "numpy.load": b"cnumpy\nload\n(S'ran'\nNI01\ntR.",
-    "dotted name": b"\x80\x04\x8c\x05numpy\x8c\x0bndarray.fill\x93.",
-    "new object": b"\x80\x02cos\n_wrap_close\n)\x81.",
-    "extension": b"\x80\x02\x82\x01.",
-    "persistent": b"Pran\n.",
-    "changing a function": b"\x80\x02cnumpy\ndtype\nN}U\x0c__defaults__)s\x86b.",
-    "array of pointers": b"\x80\x02cnumpy\nndarray\n)R.",
-    "object array": b"\x80\x02cnumpy\ndtype\nU\x01OK\x00K\x01\x87R.",
-    "unhashably deep": b"\x80\x02}" + b")" + b"\x85" * 500_000 + b"K\x01s.",
-    "endless memo": b"\x80\x02}r\xff\xff\xff\xff(u.",
-}
-
-
-def test_a_trusting_unpickler_would_run_the_first(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    pickle.loads(HOSTILE["system"])
-    assert (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_pickles_run_nothing(case, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data_batch_1").write_bytes(HOSTILE[case])
-    refusal(cifar10.read_batch, tmp_path / "data_batch_1")
-    assert [path.name for path in tmp_path.iterdir()] == ["data_batch_1"]
-    assert (safe_pickle.loads(BATCH)[b"data"] == IMAGES.reshape(4, -1)).all()
 
 
 X = IMAGES.transpose(2, 3, 1, 0)

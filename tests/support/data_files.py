@@ -6,7 +6,10 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 import scipy.io
+
+import datasets
 
 CIFAR10_FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
@@ -72,3 +75,12 @@ def write_svhn(folder: Path, train: int = 40, test: int = 12, extra: int = 0):
     if extra:
         write_mat(folder / "extra_32x32.mat", images[train + test :], labels[train + test :])
     return images, labels
+
+
+def refusal(read, path):
+    """The line in which `read` refuses the file at `path`."""
+    with pytest.raises(datasets.DataError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert str(path) in message and "\n" not in message
+    return message
