@@ -50,7 +50,7 @@ def parameter_counts(network: lasagne.layers.Layer) -> dict[str, dict[str, int]]
     "binary": those of which the network uses the sign alone; "real": all others.
     """
     counts: dict[str, dict[str, int]] = {"binary": {}, "real": {}}
-    binary = set(lasagne.layers.get_all_params(network, binary=True))
+    binary = {layer.W for layer in binarized_layers(network)}
     for parameter in lasagne.layers.get_all_params(network):
         kind = counts["binary" if parameter in binary else "real"]
         name = "bias" if parameter.name == "b" else parameter.name

@@ -119,6 +119,18 @@ def test_step_of_two_classes_lowers_what_speaks_for_the_predicted_one():
     assert np.array_equal(signs.reshape(9, -1), expected)
 
 
+def test_parameters_are_counted_as_they_are_used():
+    binary = {"W": 40 * 6 + 6 * 7 + 7 * 10}
+    layers = {"bias": 23, **dict.fromkeys(("beta", "gamma", "mean", "inv_std"), 23)}
+    for more in ({}, {"freeze_weights": True}):
+        counts = networks.parameter_counts(networks.build(mlp(**more)))
+        assert counts == {"binary": binary, "real": layers}
+    float_twin = networks.parameter_counts(networks.build(mlp(weights="float", norm="none")))
+    assert float_twin == {"binary": {}, "real": {**binary, "bias": 23}}
+    bare = networks.build(mlp((), norm="none", bias=False))
+    assert networks.parameter_counts(bare) == {"binary": {"W": 400}, "real": {}}
+
+
 def test_measures_where_they_mean_something():
     cases = {
         mlp(): (2, 3),

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 from support.project import PROJECT, check_one_line, run_command, run_script
-from support.runs import assert_same_run, finished_epochs, made_once, metrics, until
+from support.runs import PARAMETERS, assert_same_run, finished_epochs, made_once, metrics, until
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ NARROW = (
     *("--corruption", "0.5", "--epochs", "4", "--measure"),
 )
 PERCEPTRON = ("--network", "mlp", "--hidden", "128", "64")
-CONTROLS = {
+IN_EVERY_TEST_RUN = {
     "float weights": (STOCHASTIC, ("--weights", "float")),
     "hard activations": (STOCHASTIC, ("--activations", "hard")),
     "rectifiers": (SCRIPT, ("--weights", "float", "--activations", "relu")),
@@ -31,6 +31,15 @@ CONTROLS = {
     "one layer": (SCRIPT, ("--network", "mlp", "--norm", "none")),
     "frozen weights": (SCRIPT, (*PERCEPTRON, "--freeze-weights", "--norm", "none")),
 }
+ON_ALL_SCRIPTS = {
+    f"{script}, {name}": (script, options)
+    for script in sorted(PARAMETERS)
+    for name, options in {
+        "float": ("--weights", "float", "--activations", "relu"),
+        "hard": ("--activations", "hard", *PERCEPTRON, "--norm", "frozen", "--bias", "no"),
+    }.items()
+}
+CONTROLS = {**IN_EVERY_TEST_RUN, **ON_ALL_SCRIPTS}
 
 
 def run_below(folder):
@@ -43,7 +52,13 @@ def arguments(name):
     return (f"{script}.py", *NARROW, *options)
 
 
-@pytest.fixture(scope="module", params=CONTROLS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *IN_EVERY_TEST_RUN,
+        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ON_ALL_SCRIPTS),
+    ],
+)
 def control(request, tmp_path_factory):
     """Name and folder of a run that nothing stopped; to be read only."""
 
@@ -56,7 +71,7 @@ def control(request, tmp_path_factory):
     return request.param, made_once(tmp_path_factory, name, run)
 
 
-def test_goes_on_after_a_stop_with_the_same_bits(control, tmp_path):
+def test_goes_on_after_a_kill_with_the_same_bits(control, tmp_path):
     name, whole = control
     process = subprocess.Popen(
         [sys.executable, PROJECT / arguments(name)[0], *arguments(name)[1:]],
@@ -66,14 +81,15 @@ def test_goes_on_after_a_stop_with_the_same_bits(control, tmp_path):
     )
     begun = [False]
 
-    def an_epoch_is_done():
+    def two_epochs_are_done():
         begun[0] = begun[0] or any(tmp_path.rglob("run.json"))
-        return begun[0] and finished_epochs(run_below(tmp_path)) >= 1
+        # The state of the first is whole then.
+        return begun[0] and finished_epochs(run_below(tmp_path)) >= 2
 
-    until(process, an_epoch_is_done)
-    process.terminate()
-    _, errors = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, errors
+    until(process, two_epochs_are_done)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     resumed = run_script(*arguments(name), "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert "going on after epoch" in resumed.stdout
@@ -82,16 +98,16 @@ def test_goes_on_after_a_stop_with_the_same_bits(control, tmp_path):
 
 def test_measured_where_it_means_something(control):
     name, whole = control
-    _, options = CONTROLS[name]
+    script, options = CONTROLS[name]
     columns = set(metrics(run_below(whole))[-1])
     float_weights = options[:2] == ("--weights", "float")
     flips = any(column.startswith("sign_flips") for column in columns)
     saturated = any(column.startswith("saturated") for column in columns)
     assert flips != (float_weights or name == "frozen weights")
-    assert saturated != (name in ("rectifiers", "one layer"))
+    assert saturated != ("relu" in options or name == "one layer")
     assert "critical_sample_ratio_test" in columns
     said = (whole / "said").read_text()
-    assert ("not drawn" in said) == (name == "float weights")
+    assert ("not drawn" in said) == (float_weights and "stochastic" in script)
 
 
 def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
@@ -103,9 +119,10 @@ def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     done = run_script(script, "--params", parameters, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     error = float(done.stdout.rpartition("test_error = ")[2].strip(" %\n")) / 100
-    if name != "hard activations":
+    drawn = "stochastic" in CONTROLS[name][0] and "float" not in CONTROLS[name][1]
+    if not drawn:
         assert error == pytest.approx(float(metrics(run)[-1]["training_error"]), abs=1e-9)
-    # Twice every float weight is another network; of a binary one its sign tells all.
+    # Nearer to their signs, float weights are others; of binary ones the sign tells all.
     other = shutil.copytree(run, tmp_path / "other")
     with np.load(parameters) as stored:
         arrays = [stored[key] for key in stored.files]
