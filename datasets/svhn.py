@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from datasets import cache, download, locate, mat_forms
-from datasets.pool import DataError, DataSet, Form, opened
+from datasets import cache, download, locate, mat73, mat_forms
+from datasets.pool import DataError, DataSet, Form, opened, to_bytes
+from foundations.arrays import ArrayError
+from foundations.reading import printable
 
 _ADDRESS = "http://ufldl.stanford.edu/housenumbers/"
 SOURCES = (
@@ -27,6 +30,12 @@ VALID_FROM_TRAIN, FULL_TRAIN = 400, 73257
 VALID_FROM_EXTRA, FULL_EXTRA = 200, 531131
 # Nearly twice the largest of the files.
 MOST_IMAGES = 1_000_000
+VARIABLES = ("X", "y")
+# What to do about a file that cannot be taken.
+WANTED = (
+    "get the file anew, or write it with MATLAB's save(name, 'X', 'y') or scipy.io.savemat(name, "
+    "{'X': X, 'y': y}): X of uint8 (32, 32, 3, n), y (n, 1) from 1 to 10, where 10 is the digit 0"
+)
 
 
 def load_svhn(data_dir: str | None = None, download: bool = True) -> DataSet:
@@ -97,29 +106,56 @@ def parse(folder: Path, names: Sequence[str]) -> cache.Pool:
 def read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3, 32, 32) uint8 and labels (n,) int64 of one `.mat` file; DataError if bad.
 
-    The file's label 10 stands for the digit 0.
+    The file is of MATLAB 5 to 7.2 or of 7.3; X and y are integers of any size, y also whole
+    numbers of another kind, and whatever else is in the file is passed over. The file's label 10
+    stands for the digit 0.
     """
-    import scipy.io
-
-    with opened(path, "a MATLAB file of SVHN's") as stream:
-        forms = mat_forms.forms(stream)
-        if set(forms) != {"X", "y"}:
-            raise DataError(
-                f"{path}: not a file of SVHN's, for its variables are {sorted(forms)} instead of "
-                "X and y"
-            )
-        dtype, shape = forms["X"]
-        if len(shape) == 3:
-            # MATLAB drops a last axis of length one.
-            shape = (*shape, 1)
-        if dtype != "uint8" or len(shape) != 4 or shape[:3] != (32, 32, 3):
-            raise DataError(f"{path}: X is {dtype} of shape {shape}, not uint8 (32, 32, 3, n)")
-        count, labelled = shape[3], forms["y"].shape
-        if not 0 < count <= MOST_IMAGES or labelled not in ((count, 1), (1, count)):
-            raise DataError(f"{path}: {count} images with labels of shape {labelled}")
-        stream.seek(0)
-        content = scipy.io.loadmat(stream, variable_names=["X", "y"])
+    with opened(path, "a MATLAB file of SVHN's", WANTED) as stream:
+        if mat73.is_version_73(stream):
+            with mat73.opened(path, VARIABLES) as file:
+                count = _count(path, file.forms, file.names)
+                content = file.arrays()
+        else:
+            content, count = _read_version_5(path, stream)
         X, y = content["X"].reshape(32, 32, 3, count, order="F"), content["y"].reshape(count)
         if not np.isin(y, np.arange(1, 11)).all():
-            raise DataError(f"{path}: y holds labels other than 1 to 10")
-        return X.transpose(3, 2, 0, 1), y.astype(np.int64) % 10
+            raise DataError(f"{path}: y holds labels other than 1 to 10; {WANTED}")
+        try:
+            images = to_bytes(X, "X").transpose(3, 2, 0, 1)
+        except ArrayError as error:
+            raise DataError(f"{path}: {error}; {WANTED}") from error
+        return images, y.astype(np.int64) % 10
+
+
+def _read_version_5(path: Path, stream: BinaryIO) -> tuple[dict[str, np.ndarray], int]:
+    import scipy.io
+
+    if not mat_forms.is_version_5(stream):
+        raise ValueError("no header of MATLAB 5 or 7.3")
+    described = mat_forms.forms(stream, VARIABLES)
+    forms = {name: form for name, form in described.items() if form is not None}
+    count = _count(path, forms, described)
+    stream.seek(0)
+    return scipy.io.loadmat(stream, variable_names=list(VARIABLES)), count
+
+
+def _count(
+    path: Path, forms: Mapping[str, mat_forms.Form | mat73.Form], names: Iterable[str]
+) -> int:
+    """How many images there are; DataError where X and y are not what they should be."""
+    if set(forms) != set(VARIABLES):
+        raise DataError(
+            f"{path}: its variables are {printable(sorted(names))}, and not X and y; {WANTED}"
+        )
+    dtype, shape = forms["X"]
+    if len(shape) == 3:
+        # MATLAB drops a last axis of length one.
+        shape = (*shape, 1)
+    if np.dtype(dtype).kind not in "iu" or len(shape) != 4 or shape[:3] != (32, 32, 3):
+        raise DataError(
+            f"{path}: X is {np.dtype(dtype)} of shape {shape}, not uint8 (32, 32, 3, n); {WANTED}"
+        )
+    count, labelled = shape[3], forms["y"].shape
+    if not 0 < count <= MOST_IMAGES or labelled not in ((count, 1), (1, count)):
+        raise DataError(f"{path}: {count} images with labels of shape {labelled}; {WANTED}")
+    return count

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
-import tempfile
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.io
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from support.damage import damages, read_damaged
 from support.data_files import (
     CIFAR10_FILES,
     images_and_labels,
     python2_batch,
     refusal,
     write_cifar10,
-    write_mat,
     write_svhn,
 )
-from support.project import PROJECT
 
 import datasets
 from datasets import cifar10, svhn
 
 IMAGES, LABELS = images_and_labels(4)
 BATCH = python2_batch(IMAGES, LABELS)
-
-
-def mat_bytes(compress):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "whole.mat"
-        write_mat(path, IMAGES, LABELS, compress)
-        return path.read_bytes()
-
-
-MATS = {"compressed": mat_bytes(True), "plain": mat_bytes(False)}
 
 
 def check_form(data, count):
@@ -96,13 +78,6 @@ def test_validation_sets_of_the_full_files_are_pylearn2s():
     assert np.bincount(labels[chosen]).tolist() == [200] * 10
 
 
-def test_one_svhn_image_without_its_last_axis(tmp_path):
-    y = np.array([[10.0]])
-    scipy.io.savemat(tmp_path / "one.mat", {"X": IMAGES[0].transpose(1, 2, 0), "y": y})
-    images, labels = svhn.read_mat(tmp_path / "one.mat")
-    assert (images == IMAGES[:1]).all() and labels.tolist() == [0]
-
-
 def test_parsing_holds_the_images_twice_at_most(tmp_path):
     write_svhn(tmp_path, train=1500, test=500)
     tracemalloc.start()
@@ -144,73 +119,6 @@ def test_real_images():
     assert len(digits.validation) >= 10
 
 
-X = IMAGES.transpose(2, 3, 1, 0)
-Y = np.array([[1], [2], [3], [10]], np.uint8)
-BAD_MATS = {
-    "other variables": ({"Z": X, "y": Y}, "'Z'"),
-    "one more": ({"X": X, "y": Y, "z": Y}, "'z'"),
-    "no labels": ({"X": X}, "instead of X and y"),
-    "floats": ({"X": X.astype(float), "y": Y}, "float64"),
-    "bools": ({"X": X > 3, "y": Y}, "not an array of numbers"),
-    "complex": ({"X": X * 1j, "y": Y}, "not an array of numbers"),
-    "cells": ({"X": np.full((2, 2), 1, object), "y": Y}, "not an array of numbers"),
-    "structs": ({"X": {"a": 1}, "y": Y}, "not an array of numbers"),
-    "text": ({"X": "images", "y": Y}, "not an array of numbers"),
-    "images first": ({"X": IMAGES, "y": Y}, "(32, 32, 3, n)"),
-    "five axes": ({"X": np.zeros((32, 32, 3, 2, 2), np.uint8), "y": Y}, "(32, 32, 3, n)"),
-    "no images": ({"X": X[..., :0], "y": Y[:0]}, "0 images"),
-    "few labels": ({"X": X, "y": Y[:3]}, "labels of shape (3, 1)"),
-    "label 0": ({"X": X, "y": Y - 1}, "1 to 10"),
-    "label 1.5": ({"X": X, "y": Y + 0.5}, "1 to 10"),
-    "label nan": ({"X": X, "y": Y * np.nan}, "1 to 10"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_MATS)
-def test_bad_mats(case, tmp_path):
-    content, reason = BAD_MATS[case]
-    scipy.io.savemat(tmp_path / "train_32x32.mat", content)
-    assert reason in refusal(svhn.read_mat, tmp_path / "train_32x32.mat")
-
-
-PLAIN = MATS["plain"]
-DAMAGED_MATS = {
-    "empty": b"",
-    "header alone": PLAIN[:100],
-    "no variables": PLAIN[:128],
-    "half": PLAIN[: len(PLAIN) // 2],
-    "half, compressed": MATS["compressed"][: len(PLAIN) // 3],
-    "text": b"<html>404 Not Found</html>" * 10,
-    "matlab 7.3": PLAIN[:124] + b"\x00\x02IM" + PLAIN[128:],
-    "huge": PLAIN.replace((32).to_bytes(4, "little"), b"\xff\xff\xff\x7f", 1),
-    "negative": PLAIN.replace((32).to_bytes(4, "little"), b"\xff\xff\xff\xff", 1),
-}
-
-
-@pytest.mark.parametrize("case", DAMAGED_MATS)
-def test_damaged_mats(case, tmp_path):
-    (tmp_path / "test_32x32.mat").write_bytes(DAMAGED_MATS[case])
-    refusal(svhn.read_mat, tmp_path / "test_32x32.mat")
-
-
-def test_a_type_that_kills_scipys_reader(tmp_path):
-    # In a process of its own, for the harm is a bus error.
-    at = PLAIN.index(b"X\0\0\0\x02\0\0\0") + 4
-    damaged = PLAIN[: at + 1] + b"\x7f" + PLAIN[at + 2 :]
-    (tmp_path / "a.mat").write_bytes(damaged)
-    program = "import sys, pathlib; from datasets import svhn; svhn.read_mat(pathlib.Path('a.mat'))"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1
-    assert re.search(r"DataError: a\.mat: .*'X'.* type 32514", done.stderr), done.stderr
-
-
 def test_unreadable_and_missing_files(tmp_path):
     assert "cannot be read" in refusal(cifar10.read_batch, tmp_path / "data_batch_9")
     assert "cannot be read" in refusal(svhn.read_mat, tmp_path)
@@ -223,48 +131,8 @@ def test_unreadable_and_missing_files(tmp_path):
     assert not list(folder.glob("*.h5"))
 
 
-@st.composite
-def damages(draw):
-    """Functions that cut a file off or change a few of its bytes, most of them near its ends."""
-    if draw(st.booleans()):
-        share = draw(st.floats(0, 1, exclude_max=True))
-        return lambda whole: whole[: int(share * len(whole))]
-    near = st.integers(0, 400)
-    places = st.one_of(near, near.map(lambda n: ~n), st.integers(0, 1 << 20))
-    changes = draw(st.lists(st.tuples(places, st.integers(1, 255)), min_size=1, max_size=6))
-
-    def change(whole):
-        damaged = bytearray(whole)
-        for place, difference in changes:
-            damaged[place % len(damaged)] ^= difference
-        return bytes(damaged)
-
-    return change
-
-
-def read_damaged(read, content):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        path.write_bytes(content)
-        try:
-            images, labels = read(path)
-        except datasets.DataError as error:
-            assert str(path) in str(error) and "\n" not in str(error)
-        else:
-            assert images.dtype == np.uint8 and images.shape[1:] == (3, 32, 32)
-            assert labels.dtype == np.int64 and len(labels) == len(images) > 0
-            assert labels.min() >= 0 and labels.max() <= 9
-
-
 @settings(max_examples=300, deadline=None)
 @given(damages())
 @example(lambda whole: b"")
 def test_damaged_batches_are_refused_or_read(damage):
     read_damaged(cifar10.read_batch, damage(BATCH))
-
-
-@pytest.mark.parametrize("kind", MATS)
-@settings(max_examples=200, deadline=None)
-@given(damage=damages())
-def test_damaged_mats_are_refused_or_read(kind, damage):
-    read_damaged(svhn.read_mat, damage(MATS[kind]))

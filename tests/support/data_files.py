@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -65,6 +66,24 @@ def write_mat(path: Path, images: np.ndarray, labels: np.ndarray, compress: bool
     y = np.where(labels == 0, 10, labels)[:, None].astype(np.uint8)
     content = {"X": images.transpose(2, 3, 1, 0), "y": y, **other}
     scipy.io.savemat(path, content, do_compression=compress)
+
+
+def write_mat73(path: Path, options: dict | None = None, **variables: np.ndarray) -> None:
+    """A file as MATLAB's `save -v7.3` writes it: 512 bytes of its own, then HDF5, axes reversed.
+
+    `options` are those of `h5py.create_dataset`; by default the compression that MATLAB uses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if options is None:
+        options = {"compression": "gzip", "chunks": True}
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in variables.items():
+            stored = file.create_dataset(name, data=np.asarray(array).T, **options)
+            kind = {"float64": "double", "float32": "single"}.get(str(array.dtype))
+            stored.attrs["MATLAB_class"] = np.bytes_(kind or str(array.dtype))
+    text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Tue Nov 24 12:00:00 2026 HDF5 "
+    with open(path, "r+b") as stream:
+        stream.write((text + b"schema 1.00 .").ljust(116) + bytes(8) + b"\x00\x02IM")
 
 
 def write_svhn(folder: Path, train: int = 40, test: int = 12, extra: int = 0):
