@@ -151,6 +151,11 @@ def to_bytes(images: np.ndarray, name: str = "images") -> np.ndarray:
 def to_unit_range(images: np.ndarray) -> np.ndarray:
     """uint8 images as new float32 ones in [-1, 1]: `2/255 * x - 1`, as in the original."""
     scaled = images.astype(np.float32)
-    scaled *= np.float32(2.0 / 255)
-    scaled -= np.float32(1)
+    scale_to_unit_range(scaled)
     return scaled
+
+
+def scale_to_unit_range(levels: np.ndarray) -> None:
+    """The same in place, of float32 grey levels from 0 to 255."""
+    levels *= np.float32(2.0 / 255)
+    levels -= np.float32(1)

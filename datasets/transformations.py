@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from datasets.labelled_sets import LabelledSet, LabelledSets, Step
-from datasets.pool import SETS, DataError, to_unit_range
+from datasets.pool import SETS, DataError, scale_to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
 from foundations.reading import printable
 from foundations.streams import Purpose, random_state
@@ -97,10 +97,10 @@ def _with_training_images_apart(data: LabelledSets) -> LabelledSets:
     pool = np.arange(len(data.images))
     place = pool.copy()
     place[shared] = len(pool) + np.arange(len(shared))
-    images = data.images
-    if len(shared):
-        images = np.take(images, np.concatenate([pool, shared]), axis=0)
-    images = to_unit_range(images) if images.dtype == np.uint8 else images.astype(np.float32)
+    images = np.empty((len(pool) + len(shared), *data.images.shape[1:]), np.float32)
+    images[: len(pool)], images[len(pool) :] = data.images, data.images[shared]
+    if data.images.dtype == np.uint8:
+        scale_to_unit_range(images)
     moved = {
         name: replace(labelled, numbers=place[labelled.numbers])
         for name, labelled in other_sets.items()

@@ -73,12 +73,7 @@ def test_what_the_user_told_malloc_stands(environment):
 @pytest.mark.exhaustive
 def test_a_full_svhn(tmp_path):
     """73,257 and 26,032 images in their real format, 305 MB of them."""
-    done = run_script(
-        "tests/support/full_svhn.py",
-        str(tmp_path),
-        cwd=tmp_path,
-        PYTHONPATH=f"{PROJECT}{os.pathsep}{PROJECT / 'tests'}",
-    )
+    done = run_script("benchmarks/full_svhn.py", str(tmp_path), cwd=tmp_path)
     # pytest keeps the last folders.
     shutil.rmtree(tmp_path / "svhn")
     assert done.returncode == 0, done.stderr
