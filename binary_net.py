@@ -36,6 +36,7 @@ from theano_engine.ops.binary_units import (
 from training_loop import loop
 from training_loop.evaluation import Examples, evaluate
 from training_loop.loop import DivergenceError
+from training_loop.metrics import SETS
 from training_loop.observers import Observer
 from training_loop.printed import PrintedEpochs
 from training_loop.progress import Progress
@@ -381,20 +382,19 @@ def train(
     `save_path` (`.npz`) receives the parameters after every epoch, in `get_all_params` order. With
     `shuffle_parts` > 1 shuffled images stay within their part of the set. Each epoch is printed.
 
-    Raises DivergenceError at the first batch whose loss is not finite.
+    Raises ArrayError for other labels, or classes that `model` lacks, before anything is trained
+    on, and DivergenceError at the first batch whose loss is not finite.
     """
+    sets = (Examples(X_train, y_train), Examples(X_val, y_val), Examples(X_test, y_test))
+    shape: tuple = getattr(model, "output_shape", ())
     observers: list[Observer] = [PrintedEpochs(num_epochs)]
     if save_path is not None:
         values = partial(lasagne.layers.get_all_param_values, model)
         observers.append(SavedParameters(save_path, values))
     return loop.train(
         loop.Functions(train_fn, val_fn),
-        {
-            "training": Examples(X_train, y_train),
-            "validation": Examples(X_val, y_val),
-            "test": Examples(X_test, y_test),
-        },
+        dict(zip(SETS, sets)),
         loop.Schedule(num_epochs, batch_size, LR_start, LR_decay, shuffle_parts=shuffle_parts),
-        Progress(),
-        observers,
+        *(Progress(), observers),
+        n_classes=shape[1] if len(shape) == 2 and shape[1] != 1 else None,
     )

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets.pool import DataSet, Form
+from datasets.pool import SETS, DataError, DataSet, Form
+from foundations.arrays import MOST_CLASSES, check_same_length
+from foundations.reading import check_vector, printable
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,28 @@ class LabelledSet:
     """Image numbers into the pool, their given labels and their true ones; int64, (n,) each.
 
     `replaced` (n,) bool: the label was drawn anew. One in ten of these came out as it was; the
-    others are `corrupted`.
+    others are `corrupted`. Raises DataError where any of them is something else.
     """
 
     numbers: np.ndarray
     labels: np.ndarray
     true_labels: np.ndarray
     replaced: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.check(MOST_CLASSES, np.iinfo(np.int64).max)
+
+    def check(self, n_classes: int, images: int, name: str = "set") -> None:
+        """Raise DataError unless labels are below `n_classes` and numbers below `images`."""
+        limits = {"numbers": images, "labels": n_classes, "true_labels": n_classes, "replaced": 2}
+        try:
+            for what, limit in limits.items():
+                array = np.asarray(getattr(self, what))
+                kinds = "b" if what == "replaced" else "iu"
+                check_vector(f"{name}: {what}", array, kinds, 0, limit - 1)
+                check_same_length(self.numbers, array, f"{name}: numbers and {what}")
+        except ValueError as error:
+            raise DataError(f"labels of a data set: {error}") from error
 
     @property
     def corrupted(self) -> np.ndarray:
@@ -56,7 +73,8 @@ class LabelledSets:
     """A data set as an experiment uses it.
 
     Labels belong to a set, not to an image: SVHN's validation images are training images too, and
-    their random labels are drawn independently there, as in the original.
+    their random labels are drawn independently there, as in the original. Raises DataError where
+    images or labels are not of the `form`.
     """
 
     name: str
@@ -70,6 +88,17 @@ class LabelledSets:
     recipe: tuple[Step, ...] = ()
     # What the data set is made from again, where it is drawn to measure.
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = self.images.shape
+        if shape[1:] != self.form.image_shape or self.images.dtype not in (np.uint8, np.float32):
+            raise DataError(
+                f"the data set {printable(self.name)}: images are {self.images.dtype} of shape "
+                f"{shape}; wanted are uint8 or float32 (n, "
+                f"{', '.join(map(str, self.form.image_shape))})"
+            )
+        for name in SETS:
+            getattr(self, name).check(self.form.n_classes, len(self.images), name)
 
     @property
     def any_replaced(self) -> bool:

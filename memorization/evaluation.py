@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from foundations import reading
+from foundations.arrays import check_images, check_same_length, class_numbers
 from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
@@ -20,9 +21,12 @@ from memorization.architecture import Architecture, from_record
 from memorization.run.folder import find_runs
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
-from training_loop.evaluation import Evaluation, class_numbers, evaluate
+from training_loop.evaluation import Evaluation, evaluate
 
 BATCH_SIZE = 500
+
+# Of the networks of 2017 and of their images.
+IMAGE_SHAPE, N_CLASSES = (3, 32, 32), 10
 
 
 def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -150,26 +154,22 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
 
 
 def _load_files_of_2017(chosen):
+    labels = class_numbers(
+        _read_array(chosen.labels, "--labels"), N_CLASSES, f"--labels {chosen.labels}"
+    )
     images = _read_array(chosen.images, "--images")
-    labels = class_numbers(_read_array(chosen.labels, "--labels"))
+    check_same_length(images, labels, f"--images {chosen.images} and --labels {chosen.labels}")
+    images, labels = images[: chosen.count], labels[: chosen.count]
     if images.shape[1:] == (3072,):
-        images = images.reshape(-1, 3, 32, 32)
-    if images.shape[1:] != (3, 32, 32) or not np.issubdtype(images.dtype, np.floating):
-        raise UserError(
-            f"{chosen.images}: {images.dtype} of shape {images.shape}; --images wants floats of "
-            "shape (n, 3, 32, 32), scaled to -1..1"
-        )
-    if len(images) != len(labels):
-        raise UserError(
-            f"{chosen.labels}: {len(labels)} labels for the {len(images)} images of {chosen.images}"
-        )
+        images = images.reshape(-1, *IMAGE_SHAPE)
+    check_images(images, IMAGE_SHAPE, -1, 1, f"--images {chosen.images}")
     from memorization import networks
 
     arrays = networks.read_parameters(chosen.params)
     widths = networks.widths_of(arrays, str(chosen.params))
-    images = np.asarray(images[: chosen.count], np.float32)
+    images = np.asarray(images, np.float32)
     architecture = Architecture(tuple(widths), activation=chosen.activation)
-    return chosen.params, images, labels[: chosen.count], architecture
+    return chosen.params, images, labels, architecture
 
 
 def _read_array(path: Path, option: str) -> np.ndarray:

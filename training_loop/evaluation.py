@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from foundations.arrays import ArrayError, check_same_length, class_numbers
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -83,10 +85,25 @@ def share(flags: np.ndarray, among: Any = slice(None)) -> float:
     return float(np.mean(chosen)) if len(chosen) else math.nan
 
 
-def class_numbers(targets: np.ndarray) -> np.ndarray:
-    """Labels (n,) int64 from labels (n,) or from one-hot targets (n, classes) of any coding."""
-    targets = np.asarray(targets)
-    return (targets.argmax(axis=1) if targets.ndim == 2 else targets).astype(np.int64)
+def checked_labels(
+    inputs: Any, labels: Any, n_classes: int | None = None, name: str = "labels"
+) -> np.ndarray:
+    """The `labels` of `inputs` as class numbers (n,) int64, if functions can be given them as such.
+
+    They are an array (n,) of whole numbers, or one-hot targets (n, classes) of any coding; without
+    `n_classes` any number of classes. Raises ArrayError, which calls them by `name`, for anything
+    else: of a column (n, 1), too, a function may make n times the class 0.
+    """
+    if not isinstance(labels, np.ndarray):
+        raise ArrayError(f"{name}: a {type(labels).__name__}; wanted is an array of numpy's")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        raise ArrayError(
+            f"{name}: shape {labels.shape}; wanted are labels ({len(labels)},), as {name}.ravel() "
+            "has them, or one-hot rows (n, classes)"
+        )
+    numbers = class_numbers(labels, n_classes, name)
+    check_same_length(inputs, numbers, f"images and {name}")
+    return numbers
 
 
 def batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
@@ -101,24 +118,39 @@ def evaluate(
     """One test pass over all of X (n, ...) and y (n,) or (n, classes), the last batch included.
 
     `val_fn(X_batch, y_batch)` returns each image's loss (batch,) and predicted class (batch,), or
-    two numbers: the batch's mean loss and its share of wrong predictions.
+    two numbers: the batch's mean loss and its share of wrong predictions. Raises ArrayError where
+    it returns anything else, and where `checked_labels` does.
     """
+    labels = checked_labels(X, y, name="y")
     losses: list[np.ndarray] = []
     told: list[np.ndarray] = []
     only_means = False
     for chosen in batches(np.arange(len(X)), batch_size):
-        batch_losses, batch_told = val_fn(X[chosen], y[chosen])
-        only_means = np.ndim(batch_losses) == 0
+        batch_losses, batch_told = _told_of_batch(val_fn(X[chosen], y[chosen]), len(chosen))
+        only_means = batch_losses.ndim == 0
         if only_means:
             batch_losses = np.full(len(chosen), batch_losses)
             batch_told = np.full(len(chosen), batch_told)
-        losses.append(np.asarray(batch_losses))
-        told.append(np.asarray(batch_told))
+        losses.append(batch_losses)
+        told.append(batch_told)
         batch_ends(len(chosen))
     all_losses = np.concatenate(losses) if losses else np.zeros(0)
-    labels = class_numbers(y)
     if only_means:
         no_predictions = np.zeros(0, np.int64)
         return MeansOfBatches(all_losses, no_predictions, labels, np.concatenate(told))
-    predictions = np.concatenate(told).astype(np.int64) if told else np.zeros(0, np.int64)
-    return Evaluation(all_losses, predictions, labels)
+    predictions = np.concatenate(told) if told else np.zeros(0, np.int64)
+    return Evaluation(all_losses, class_numbers(predictions, name="predicted classes"), labels)
+
+
+def _told_of_batch(returned: Any, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a test function returned of a batch of `images`; ArrayError for other shapes."""
+    arrays = [np.asarray(value) for value in returned]
+    shapes = [array.shape for array in arrays]
+    # Numbers in a column, compared with labels, would be compared each with each.
+    if shapes not in ([(), ()], [(images,), (images,)]):
+        raise ArrayError(
+            f"val_fn: values of shapes {', '.join(map(str, shapes))} for {images} images; wanted "
+            f"are losses and predicted classes, ({images},) each, or mean loss and error, two "
+            "numbers"
+        )
+    return arrays[0], arrays[1]

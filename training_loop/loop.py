@@ -12,7 +12,7 @@ import numpy as np
 from foundations.errors import UserError
 from foundations.streams import Purpose, random_state
 from training_loop import metrics
-from training_loop.evaluation import Evaluation, Examples, batches, class_numbers, evaluate
+from training_loop.evaluation import Evaluation, Examples, batches, checked_labels, evaluate
 from training_loop.observers import Observer, Observers
 from training_loop.progress import Progress
 
@@ -87,24 +87,29 @@ def train(
     progress: Progress,
     observers: Sequence[Observer] = (),
     stop: Callable[[], bool] = lambda: False,
+    n_classes: int | None = None,
 ) -> list[metrics.Row]:
     """Train and test on `sets` (training, validation, test) until the schedule's last epoch.
 
     `progress` is where the run begins or goes on, and is brought forward; its history, which is
     returned, gets a row of metrics after every epoch. `stop` is asked after every batch of training
-    and every epoch.
+    and every epoch. `n_classes` is how many the functions tell apart, where that is known.
 
-    Raises DivergenceError at the first batch whose loss is not finite, Stopped when `stop` says so.
+    Raises DivergenceError at the first batch whose loss is not finite, Stopped when `stop` says so,
+    ArrayError before anything is trained on where a set's labels are none.
     """
     told = Observers(*observers)
-    labels = [class_numbers(sets[name].labels) for name in metrics.SETS]
-    n_classes = 1 + max(int(numbers.max(initial=0)) for numbers in labels)
+    labels = [
+        checked_labels(sets[name].inputs, sets[name].labels, n_classes, f"{name} labels")
+        for name in metrics.SETS
+    ]
+    told_apart = 1 + max(int(numbers.max(initial=0)) for numbers in labels)
     while progress.epoch <= schedule.epochs:
         epoch = progress.epoch
         step_loss = _train_epoch(functions.train, sets["training"], schedule, progress, told, stop)
         evaluations = _test_epoch(functions.test, sets, schedule, epoch, told)
         rate = schedule.learning_rate(epoch)
-        row = metrics.epoch_row(epoch, rate, step_loss, evaluations, n_classes, progress.history)
+        row = metrics.epoch_row(epoch, rate, step_loss, evaluations, told_apart, progress.history)
         row = metrics.merged(row, told.measure(epoch, evaluations))
         progress.end_epoch(row)
         told.epoch_ends(row, evaluations)

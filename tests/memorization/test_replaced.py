@@ -27,7 +27,8 @@ def labelled(given, true, replaced):
 def data_of(training):
     form = Form((3, 32, 32), tuple("0123"))
     other = labelled([1, 0], [1, 2], [False, True])
-    return LabelledSets("synthetic-svhn", "", form, np.zeros(0), training, other, other)
+    images = np.zeros((max(2, len(training.numbers)), *form.image_shape), np.uint8)
+    return LabelledSets("synthetic-svhn", "", form, images, training, other, other)
 
 
 def evaluated(predictions, given):
