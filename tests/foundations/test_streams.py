@@ -121,6 +121,21 @@ def test_labels_are_uniform_over_seeds():
     assert chi_squared.max() < 45
 
 
+@pytest.mark.parametrize("seed", [0, 1, 77])
+def test_the_order_of_pixels_says_nothing_of_other_orders(seed):
+    """All of 1024 places, which a permutation of one stream would put into one order."""
+    n = 32 * 32
+    orders = [
+        random_state(Purpose.SHUFFLED_PIXELS, seed).permutation(n),
+        random_state(Purpose.RANDOM_PIXELS, seed).permutation(n),
+        random_state(Purpose.LABELS, seed).permutation(n),
+        random_state(Purpose.PATTERNS, seed).permutation(n),
+        *(loop.shuffled(n, seed, epoch) for epoch in range(3)),
+    ]
+    for order, other in combinations(orders, 2):
+        assert abs(np.corrcoef(order, other)[0, 1]) < BOUND / np.sqrt(n)
+
+
 def test_successive_seeds_replace_other_labels():
     masks = [
         datasets.randomize_labels(np.zeros(2000, int), 0.5, random_state(Purpose.LABELS, seed))[1]
