@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 LEARNING_RATE = 1e-3
 STEPS = 10
 BATCH = 20
-# A sum in float32 and its neighbour in float64 are nearer than that.
+# Of every sum from the edge of a unit, so that float32 and float64 are on the same side of it.
 MARGIN = 1e-6
 UNITS = {
     ("tanh", "hard"): lambda x: torch.clamp(x, -1, 1),
@@ -31,7 +31,6 @@ UNITS = {
 class StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(context, x):
-        assert x.abs().min() > MARGIN
         context.save_for_backward(x)
         return torch.where(x > 0, 1.0, -1.0).to(x.dtype)
 
@@ -79,7 +78,9 @@ class Peer:
             else:
                 x = x.flatten(1) @ W + b
             x = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=1e-4)
-            x = unit(x) if number < 8 else x
+            if number < 8:
+                assert x.detach().abs().min() > MARGIN
+                x = unit(x)
         targets = 2 * torch.nn.functional.one_hot(labels, 10) - 1
         return torch.clamp(1 - targets * x, min=0).square().mean()
 
@@ -152,7 +153,7 @@ def test_losses_are_those_of_pytorch(weights, activations, activation):
     )
     network = networks.build(architecture, seed=4)
     peer = Peer(architecture, start(network))
-    random = np.random.RandomState(2)
+    random = np.random.RandomState(5)
     images = random.uniform(-1, 1, (STEPS * BATCH, 3, 8, 8)).astype(np.float32)
     labels = random.randint(0, 10, STEPS * BATCH)
     mode = functions.execution_mode("cpu", mixed=architecture.mixed)
