@@ -73,7 +73,8 @@ class Architecture:
 
         Raises UserError where a layer would vanish, or the weights would not fit the memory.
         """
-        self._check_memory([width * factor for width in self.widths], f"--width {factor:g}: ")
+        named = f"--width {factor:g}{' and this --hidden' if self.kind == 'mlp' else ''}: "
+        self._check_memory([width * factor for width in self.widths], named)
         widths = tuple(round(width * factor) for width in self.widths)
         if min(widths, default=1) < 1:
             raise UserError(

@@ -160,7 +160,7 @@ CONTRADICTIONS = {
     ("--freeze-weights", "--norm", "none", "--bias", "no"): "nothing to train",
     ("--freeze-weights", "--norm", "frozen", "--bias", "no"): "nothing to train",
     ("--init", "nowhere.npz"): "nowhere.npz",
-    ("--network", "mlp", "--hidden", "100000000000"): "memory",
+    ("--network", "mlp", "--hidden", "100000000000"): "this --hidden",
 }
 
 
