@@ -10,11 +10,19 @@ import numpy as np
 
 import binary_net
 from binary_net import lasagne
+from foundations.errors import UserError
 from memorization.networks import parameter_names
 from theano_engine import T, theano
 from training_loop.loop import Functions
 
 POOL_NAME = "images"
+
+# What of Theano's configuration leaves convolutions to Python, which cannot compute them.
+_WITHOUT_CONVOLUTIONS = {
+    "mode": ("FAST_COMPILE",),
+    "linker": ("py",),
+    "optimizer": ("None", "merge", "stabilize"),
+}
 
 # How batch norm and stochastic weights behave when testing.
 DETERMINISTIC: Mapping[str, bool] = {"deterministic": True}
@@ -24,14 +32,25 @@ def execution_mode(device: str, tf32: bool = False, mixed: bool = False) -> Any:
     """The Theano mode for --device and --tf32.
 
     None is Theano's default, the C linker with our rewrites. `mixed`: either weights or activations
-    have two values, the others any. Raises UserError where the device is
-    not to be had.
+    have two values, the others any. Raises UserError where the device is not to be had, or where
+    Theano's configuration leaves convolutions to Python.
     """
     if device == "cpu":
+        _check_configuration()
         return theano.compile.get_default_mode().including("mixed_conv") if mixed else None
     from theano_engine.torch_linker import torch_mode
 
     return torch_mode("cpu" if device == "torch-cpu" else device, allow_tf32=tf32)
+
+
+def _check_configuration() -> None:
+    for flag, values in _WITHOUT_CONVOLUTIONS.items():
+        value = str(getattr(theano.config, flag))
+        if value in values:
+            raise UserError(
+                f"Theano's configuration has {flag}={value}, which leaves convolutions to Python, "
+                "where they cannot be computed: take it out of THEANO_FLAGS or .theanorc"
+            )
 
 
 def squared_hinge(target, output):

@@ -210,3 +210,47 @@ def test_a_loss_of_another_network_is_refused():
     loss = T.sum(lasagne.layers.get_output(one, np.zeros((2, 3), np.float32)))
     with pytest.raises(ValueError, match="does not depend on"):
         binary_net.compute_grads(loss, other)
+
+
+def given_weights(kind, values):
+    """The values in one of the ways in which Lasagne takes a layer's weights."""
+    if kind == "array":
+        return values
+    if kind == "shared variable":
+        return theano.shared(values)
+    if kind == "function":
+        return lambda shape: values.reshape(shape)
+
+    class Fixed(lasagne.init.Initializer):
+        def sample(self, shape):
+            return values.reshape(shape)
+
+    return Fixed()
+
+
+@pytest.mark.parametrize("kind", ["array", "shared variable", "function", "initializer"])
+@pytest.mark.parametrize("layer", ["dense", "convolution"])
+def test_given_weights_are_the_layers_and_stay_binary(layer, kind):
+    shape = (12, 5) if layer == "dense" else (5, 3, 3, 3)
+    values = np.random.RandomState(6).uniform(-1, 1, shape).astype(np.float32)
+    W = given_weights(kind, values)
+    below = lasagne.layers.InputLayer((None, 12) if layer == "dense" else (None, 3, 4, 4))
+    network = (
+        binary_net.DenseLayer(below, 5, stochastic=False, W=W)
+        if layer == "dense"
+        else binary_net.Conv2DLayer(below, 5, 3, stochastic=False, W=W)
+    )
+    assert (network.W is W) == (kind == "shared variable")
+    np.testing.assert_array_equal(network.W.get_value(), values)
+    assert network.get_params(binary=True) == [network.W]
+    assert network.W not in network.get_params(trainable=True)
+    x = np.random.RandomState(7).normal(size=(2, *below.shape[1:])).astype(np.float32)
+    signs = np.where(values > 0, 1, -1)
+    output = lasagne.layers.get_output(network, T.constant(x), deterministic=False)
+    found = evaluate(output, COMPILED)
+    if layer == "dense":
+        expected = np.maximum(x @ signs, 0)
+    else:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (2, 3))
+        expected = np.einsum("bcijkl,fckl->bfij", windows, signs[:, :, ::-1, ::-1]).clip(0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -111,3 +111,42 @@ def test_a_process_that_failed_to_compile_lets_others_in(tmp_path):
     assert "Dot22" in printed(start(DOT, tmp_path))
     failed.communicate("\n")
     assert failed.returncode == 0
+
+
+# The command of an environment into which the project is installed.
+COMMAND = f"""
+import runpy, sys
+sys.path.append({str(PROJECT)!r})
+import theano_engine.setup.finder
+theano_engine.setup.finder.install()
+sys.argv[0] = {os.path.join(os.path.dirname(sys.executable), "theano-cache")!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_the_command_that_looks_after_the_cache(tmp_path):
+    environment = {**os.environ, "THEANO_FLAGS": f"base_compiledir={tmp_path / 'cache'}"}
+
+    def run(program, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    sine = "from theano_engine import T; T.sin(T.ones(3)).eval()"
+    run(sine)
+    (folder,) = run(COMMAND).splitlines()
+    assert str(tmp_path) in folder and list(os.scandir(folder))
+    assert "Elemwise" in run(COMMAND, "list")
+    run(COMMAND, "unlock")
+    run(COMMAND, "clear")
+    assert "Elemwise" not in run(COMMAND, "list")
+    run(sine)
+    run(COMMAND, "purge")
+    assert not os.path.exists(folder)

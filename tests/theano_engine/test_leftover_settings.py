@@ -134,3 +134,15 @@ def test_a_blas_that_is_switched_off(tmp_path):
     assert done.stdout == "False\n"
     (told,) = done.stderr.splitlines()
     assert "many times slower" in told
+
+
+@pytest.mark.parametrize("flag", ["mode=FAST_COMPILE", "linker=py", "optimizer=None"])
+def test_a_configuration_that_computes_no_convolutions(flag, tmp_path):
+    cache = os.environ.get("THEANO_FLAGS", "")
+    done = run_script(
+        *("svhn_random_labels.py", "--synthetic", "--width", "0.0625", "--epochs", "1", "--quiet"),
+        cwd=tmp_path,
+        THEANO_FLAGS=",".join(filter(None, [cache, flag])),
+    )
+    check_one_line(done, flag, "THEANO_FLAGS")
+    assert not list(tmp_path.iterdir())

@@ -25,10 +25,18 @@ def install_lock() -> None:
 
 def install() -> None:
     """Let Theano read the folder under its lock, write entries whole, and find all of them."""
+    _name_the_lock()
     _read_under_the_lock()
     _write_keys_whole()
     _cache_ops_without_properties()
     _cache_ops_with_code_in_files()
+
+
+def _name_the_lock() -> None:
+    # Python does so where it imports a module of a package itself.
+    import theano
+
+    theano.gof.compilelock = sys.modules["theano.gof.compilelock"]
 
 
 def _read_under_the_lock() -> None:

@@ -64,6 +64,10 @@ def lock_ctx(keep_lock: bool = False) -> Iterator[None]:
         release_lock()
 
 
+def force_unlock() -> None:
+    """Nothing: the lock of a process that has ended is gone, and that of another is in use."""
+
+
 def _take() -> IO[str]:
     import fcntl
 
