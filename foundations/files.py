@@ -165,7 +165,7 @@ def _locked_file(path: Path, folder: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise InUseError(
-                    f"{folder}: another process is running there; give another --results-dir"
+                    f"{folder}: another process is running there; give another --name"
                 ) from error
             # The one who held it may have deleted it between our two calls.
             if not _is_open_there(file, path):

@@ -68,6 +68,16 @@ def fraction(text: str) -> float:
     return _number(text, float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 
+def folder_name(text: str) -> str:
+    """`text` as the name of a folder; ArgumentTypeError where it is none, or is hidden."""
+    named = text and text == Path(text).name and not text.startswith(".")
+    if not named or not text.isprintable() or len(text.encode()) > 200:
+        raise argparse.ArgumentTypeError(
+            f"{printable(text)!r} is no name of a folder: it has no slash, and begins with no dot"
+        )
+    return text
+
+
 def _number(text: str, kind: Callable, wanted: str, holds: Callable[[Any], bool]) -> Any:
     try:
         value = kind(text)

@@ -18,7 +18,7 @@ from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
 from memorization.architecture import Architecture, from_record
-from memorization.run.folder import find_runs
+from memorization.run.folder import runs_below
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
 from training_loop.evaluation import Evaluation, evaluate
@@ -135,7 +135,7 @@ def load(
 def newest_run(results_dir: Path, data_name: str) -> Path:
     """The folder of the run on `data_name`, or its synthetic stand-in, that was saved last."""
     found = []
-    for folder in find_runs(results_dir):
+    for folder in runs_below(results_dir):
         try:
             record = load_record(folder)
         except UserError as error:

@@ -1,6 +1,6 @@
 """The words of a script: options, load, network, run, command.
 
-A run writes `<results-dir>/<experiment>/`: `run.json` (all that is needed to repeat it),
+A run writes `<results-dir>/<experiment>/<name>/`: `run.json` (all that is needed to repeat it),
 `labels.npz` (the labels of all three sets, and which were replaced), `metrics.csv` (a line per
 epoch) and the parameters under the original's file name. Theano is imported once it is needed, so
 that --help and a mistake in the options are quick.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,9 +28,10 @@ from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, environment, tensorboard
-from memorization.run.folder import complete, finished_history, recover
+from memorization.run.folder import complete, finished_history, place_of, recover
 from memorization.run.record import describe_run
 from memorization.run.recorder import Recorder, resuming_command, same_command
+from memorization.run.settings import settings_name
 from training_loop import loop, metrics
 from training_loop.evaluation import Examples
 from training_loop.observers import Observer
@@ -54,7 +55,7 @@ def options(
     """The options of a script; `defaults` are its own values of any of `Options`."""
     chosen = parse(script, documentation, argv, **defaults)
     command_line.check_process()
-    return chosen
+    return replace(chosen, name=chosen.name or settings_name(chosen, defaults))
 
 
 def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:
@@ -139,7 +140,7 @@ def run(
     from memorization import functions, networks
 
     mode = functions.execution_mode(chosen.device, chosen.tf32, network.architecture.mixed)
-    folder = Path(chosen.results_dir) / chosen.experiment
+    folder = place_of(chosen)
     output = network.output
     counts = networks.parameter_counts(output)
     surroundings = environment.describe(chosen.device)

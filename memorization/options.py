@@ -13,6 +13,7 @@ from datasets.transformations import IMAGES
 from memorization.architecture import ACTIVATIONS, KINDS, NORMS, WEIGHTS
 from memorization.command_line import (
     ArgumentParser,
+    folder_name,
     fraction,
     positive_float,
     positive_int,
@@ -203,6 +204,12 @@ class Options:
         metavar="DIR",
         default="results",
     )
+    name: str | None = _option(
+        "name of the run's folder (default: the seed and what differs from the defaults)",
+        Decides.NOTHING,
+        parse=folder_name,
+        metavar="NAME",
+    )
     overwrite: bool = _option(
         "start over where a run exists already", Decides.NOTHING, default=False
     )
@@ -272,38 +279,6 @@ OPTIONS: dict[str, Option] = {
 def flag(name: str) -> str:
     """The option `name` as it is written on the command line."""
     return "--" + name.replace("_", "-")
-
-
-def completed(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a run's record, with those that came later as runs behaved before them."""
-    before = {name: option.value_before(recorded) for name, option in OPTIONS.items()}
-    return {**before, **recorded}
-
-
-def outcome_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a run's record: the options that decide its outcome, those included that came later.
-
-    An option that this version does not know, of a record of a later one, counts as deciding.
-    """
-    return {
-        name: value
-        for name, value in completed(recorded).items()
-        if name != "experiment"
-        and (name not in OPTIONS or OPTIONS[name].decides is Decides.OUTCOME)
-    }
-
-
-def contradiction(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> str | None:
-    """The first of the `chosen` options with which the run `recorded` cannot go on; None if none.
-
-    Only what decides nothing may differ.
-    """
-    earlier = completed(recorded)
-    for name, value in chosen.items():
-        free = name in OPTIONS and OPTIONS[name].decides is Decides.NOTHING
-        if not free and earlier.get(name) != value:
-            return name
-    return None
 
 
 def parse(

@@ -4,7 +4,7 @@
         --seeds 0 1 --corruptions 0 0.5 1 -- --width 0.25 --epochs 50
 
 What follows `--` is given to every script. Each cell is an ordinary run, in
-`<results-dir>/<cell>/<experiment>/`, its output beside it in `<experiment>.log`. Cells that are
+`<results-dir>/<experiment>/<cell>/`, its output beside it in `<cell>.log`. Cells that are
 finished are passed over and half-done ones go on, so that the same command continues a sweep that
 was stopped. The report is written to `<results-dir>/report/` at the end.
 
@@ -60,7 +60,7 @@ class Cell:
     @property
     def name(self) -> str:
         """What the cell is called on the terminal."""
-        return f"{self.folder.parent.name}/{self.experiment}"
+        return f"{self.experiment}/{self.folder.name}"
 
     def finished(self) -> bool:
         """Whether the run has done all of its epochs, and drawn its figures."""
@@ -132,7 +132,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if "--" in own:
         own, extra = own[: own.index("--")], own[own.index("--") + 1 :]
     chosen = parser.parse_args(own)
-    for option in ("--seed", "--corruption", "--results-dir", "--overwrite", "--resume"):
+    own_options = ("--seed", "--corruption", "--results-dir", "--name", "--overwrite", "--resume")
+    for option in own_options:
         if any(argument.partition("=")[0] == option for argument in extra):
             parser.error(f"{option} is the sweep's own to give; leave it out after --")
     for experiment in chosen.experiments:
@@ -152,11 +153,12 @@ def cells(chosen: argparse.Namespace, extra: Sequence[str]) -> list[Cell]:
             name = (
                 f"seed{seed}" if corruption is None else f"corruption{_text(corruption)}_seed{seed}"
             )
-            place = chosen.results_dir.resolve() / name
-            given = [*extra, "--seed", str(seed), "--results-dir", str(place)]
+            place = chosen.results_dir.resolve()
+            given = [*extra, "--seed", str(seed), "--results-dir", str(place), "--name", name]
             if corruption is not None:
                 given += ["--corruption", str(corruption)]
-            found += [Cell(e, tuple(given), place / e) for e in dict.fromkeys(chosen.experiments)]
+            for experiment in dict.fromkeys(chosen.experiments):
+                found.append(Cell(experiment, tuple(given), place / experiment / name))
     return found
 
 

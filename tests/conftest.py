@@ -38,7 +38,7 @@ def short_run(tmp_path_factory):
         done = run_script("cifar10_random_labels.py", *SHORT, cwd=folder)
         assert done.returncode == 0, done.stderr
 
-    return made_once(tmp_path_factory, "short", run) / "results" / "cifar10_random_labels"
+    return made_once(tmp_path_factory, "short", run) / "results" / "cifar10_random_labels" / "run"
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def undisturbed(tmp_path_factory):
         assert done.returncode == 0, done.stderr
         (folder / "printed").write_text(done.stdout + done.stderr, encoding="utf-8")
 
-    return made_once(tmp_path_factory, "undisturbed", run) / "results" / SCRIPT
+    return made_once(tmp_path_factory, "undisturbed", run) / "results" / SCRIPT / "run"
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Draw a run's figures: error and loss curves, errors per class, images with their labels.
 
-    python -m memorization figures results/cifar10_random_labels [another run ...]
+    python -m memorization figures results/cifar10_random_labels [another folder ...]
 
-Every run draws them when it ends; this draws them anew, or while the run is still going on. Written
-into the run's folder: curves.png and .svg, class_errors.png and .svg, labels.png, and, where the
-run was measured with --measure, image_history.png and .svg.
+Every run draws them when it ends; this draws those of all runs at or below the folders anew, or
+while they are still going on. Written into a run's folder: curves.png and .svg, class_errors.png
+and .svg, labels.png, and, where it was measured with --measure, image_history.png and .svg.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
 from memorization.report import style
-from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics
+from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics, runs_below
 from memorization.run.labels import labelled_sets_of
 from memorization.run.record import load_record
 from training_loop import metrics
@@ -261,16 +261,20 @@ def _read_history(path: Path) -> dict[str, np.ndarray]:
 
 
 def _title(folder: Path) -> str:
-    return style.shown_name(folder.name, MOST_OF_A_TITLE)
+    """The experiment, which the folder above is named after, and below it the run."""
+    names = filter(None, (folder.absolute().parent.name, folder.absolute().name))
+    return "\n".join(style.shown_name(name, MOST_OF_A_TITLE) for name in names)
 
 
 def main(argv: Sequence[str] | None = None) -> list[Path]:
     parser = command_line.ArgumentParser("python -m memorization figures", __doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
+    parser.add_argument(
+        "places", nargs="+", type=Path, metavar="RUN", help="a run's folder, or one with runs in it"
+    )
     parser.add_argument("--data-dir", metavar="DIR", help="the data set, if it has moved")
     chosen = parser.parse_args(argv)
     written: list[Path] = []
-    for folder in chosen.runs:
+    for folder in (run for place in chosen.places for run in list(runs_below(place)) or [place]):
         record = load_record(folder)
         drawn, failures = draw_run(
             folder,

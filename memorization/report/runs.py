@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foundations import reading
 from foundations.reading import printable
-from memorization.options import OPTIONS, outcome_settings
-from memorization.run.folder import METRICS_FILE, load_metrics
+from memorization.options import OPTIONS
+from memorization.run.folder import METRICS_FILE, load_metrics, runs_below
 from memorization.run.record import RUN_FILE, format_of, load_record
+from memorization.run.settings import outcome_settings
 from training_loop import metrics
 
 # Of a name in a table or a figure.
@@ -132,33 +133,19 @@ def find_runs(
 ) -> tuple[list[Path], list[str]]:
     """The folders of runs at or below `places`, each once, and a line for each place without.
 
-    Links are followed; what begins with a dot is passed over, since it may be what a process that
-    was killed left behind. A place where `is_report` holds need not have a run: `results/*` names
+    A place where `is_report` holds need not have a run: `results/*` names
     folders of reports too.
     """
     found: dict[str, Path] = {}
     complaints = []
     for place in places:
-        folders = list(_runs_below(place))
+        folders = list(runs_below(place))
         if not folders and not is_report(place):
             kind = "no run there" if os.path.isdir(place) else "no such folder"
             complaints.append(f"{place}: {kind}; left out")
         for folder in folders:
             found.setdefault(os.path.realpath(folder), folder)
     return list(found.values()), complaints
-
-
-def _runs_below(place: Path) -> Iterator[Path]:
-    seen = set()
-    for folder, below, names in os.walk(place, followlinks=True):
-        real = os.path.realpath(folder)
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        if real in seen or RUN_FILE in names:
-            # Neither round in a circle of links, nor into a run.
-            below.clear()
-        if real not in seen and RUN_FILE in names:
-            yield Path(folder)
-        seen.add(real)
 
 
 def read_run(folder: Path) -> MeasuredRun:

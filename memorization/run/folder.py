@@ -1,4 +1,4 @@
-"""Run folders, `<results-dir>/<experiment>/`: what may begin or go on there, and its metrics."""
+"""Run folders, `<results-dir>/<experiment>/<name>/`: what may begin there or go on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
+from foundations.reading import MOST_OF_A_PATH, printable
+from memorization.options import Options
 from memorization.run import state
 from memorization.run.labels import LABELS_FILE, save_labels
 from memorization.run.record import RUN_FILE, check_exact, check_resumable, load_record
@@ -56,7 +58,7 @@ def finished_history(
         if exists and not overwrite:
             raise UserError(
                 f"{folder} holds a run already; give --resume to go on with it, --overwrite to "
-                "start over, or another --results-dir"
+                "start over, or another --name"
             )
         if not exists and folder.exists() and not _is_empty_folder(folder):
             raise UserError(
@@ -65,7 +67,9 @@ def finished_history(
             )
         return None
     if not exists:
-        raise UserError(f"{folder}: no run there to resume; leave out --resume to start one")
+        others = [printable(found.name, MOST_OF_A_PATH) for found in runs_below(folder.parent)]
+        known = f" (runs of this experiment: {', '.join(others[:5])})" if others else ""
+        raise UserError(f"{folder}: no run there to resume{known}; leave out --resume to start one")
     folder = found
     earlier = load_record(folder)
     check_resumable(folder, earlier, record)
@@ -97,13 +101,33 @@ def complete(folder: Path, history: Sequence[metrics.Row], data: LabelledSets) -
     return (folder / LAST_FILE).exists()
 
 
-def find_runs(results_dir: Path) -> list[Path]:
-    """The folders of runs in `results_dir`, sorted; what a kill left behind is none."""
-    return sorted(
-        path.parent
-        for path in results_dir.glob(f"*/{RUN_FILE}")
-        if not path.parent.name.startswith(".")
-    )
+def runs_below(place: Path) -> Iterator[Path]:
+    """The folders of runs at or below `place`, in order, each once.
+
+    Links are followed; what begins with a dot is passed over, since it may be what a process that
+    was killed left behind.
+    """
+    seen = set()
+    for folder, below, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(folder)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if real in seen:
+            # Not round in a circle of links.
+            below.clear()
+        elif RUN_FILE in names:
+            yield Path(folder)
+        seen.add(real)
+
+
+def place_of(chosen: Options) -> Path:
+    """The folder of the run that the options choose.
+
+    One that goes on is where it began: runs of before had the experiment's folder to themselves.
+    """
+    experiment = Path(chosen.results_dir) / chosen.experiment
+    folder = experiment / str(chosen.name)
+    begun_before = (experiment / RUN_FILE).exists() and not folder.exists()
+    return experiment if chosen.resume and begun_before else folder
 
 
 def _beside(folder: Path, kind: str) -> Path:

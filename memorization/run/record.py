@@ -12,9 +12,10 @@ from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
 from memorization.architecture import Architecture, from_record
-from memorization.options import Options, completed, contradiction, flag
+from memorization.options import Options, flag
 from memorization.run import environment
 from memorization.run.environment import Environment
+from memorization.run.settings import completed, contradiction
 
 RUN_FILE = "run.json"
 

@@ -80,7 +80,7 @@ def test_damaged_svhn_files(data_dir, tmp_path):
 
 
 def test_an_existing_run_is_not_overwritten(tmp_path):
-    run = tmp_path / "results" / "cifar10_random_labels"
+    run = tmp_path / "results" / "cifar10_random_labels" / "seed-0_synthetic"
     run.mkdir(parents=True)
     (run / "run.json").write_text("{}")
     process = run_script("cifar10_random_labels.py", "--synthetic", cwd=tmp_path)

@@ -74,11 +74,11 @@ def test_no_space_left(undisturbed, tmp_path):
     assert "saved after 0 epochs" in said["later"] and "--resume\n" in said["later"]
     over, elsewhere = said["read_only"].splitlines()
     assert "Read-only file system" in over and "--results-dir" in elsewhere
-    assert_same_run(tmp_path / "results" / SCRIPT, undisturbed)
+    assert_same_run(tmp_path / "results" / SCRIPT / "run", undisturbed)
 
 
 def test_a_results_folder_that_is_taken_away(tmp_path):
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     process = start(tmp_path, "--quiet", text=True)
     until(process, lambda: finished_epochs(run) >= 1)
     run.rename(tmp_path / "elsewhere")
@@ -92,7 +92,7 @@ def test_a_results_folder_that_is_taken_away(tmp_path):
 
 def test_two_runs_in_one_folder(undisturbed, tmp_path):
     """Whatever name the second one calls it by."""
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     (tmp_path / "linked").symlink_to("results")
     (tmp_path / "of_links").mkdir()
     (tmp_path / "of_links" / SCRIPT).symlink_to(Path("..", "linked", SCRIPT))

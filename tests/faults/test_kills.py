@@ -34,7 +34,7 @@ def test_a_run_killed_again_and_again(tmp_path):
     print(counts)
     assert counts["killed"] > KILLS / 4
     assert counts["stopped"] > 0
-    killed, undisturbed = tmp_path / "killed" / SCRIPT, tmp_path / "undisturbed" / SCRIPT
+    killed, undisturbed = (tmp_path / name / SCRIPT / "run" for name in ("killed", "undisturbed"))
     assert_same_run(killed, undisturbed)
     assert not list(killed.glob(".*"))
     assert {path.name for path in killed.iterdir()} == {path.name for path in undisturbed.iterdir()}

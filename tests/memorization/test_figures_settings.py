@@ -47,9 +47,9 @@ def test_a_run_whose_figures_cannot_be_drawn_is_finished(tmp_path):
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("warning: matplotlib: cannot be imported (UnicodeDecodeError")
-    assert line.endswith("python -m memorization figures results/cifar10_random_labels")
+    assert line.endswith("python -m memorization figures results/cifar10_random_labels/run")
     assert "error by class" in done.stdout
-    assert not (tmp_path / "results" / "cifar10_random_labels" / "curves.png").exists()
+    assert not (tmp_path / "results" / "cifar10_random_labels" / "run" / "curves.png").exists()
 
     # The report goes without its figure, and the figures are drawn when there are settings to read.
     report = run_command("report", "results", "--output", "out", cwd=tmp_path)
@@ -59,4 +59,4 @@ def test_a_run_whose_figures_cannot_be_drawn_is_finished(tmp_path):
     (tmp_path / "matplotlibrc").unlink()
     again = run_script("cifar10_random_labels.py", *SHORT, "--resume", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
-    assert (tmp_path / "results" / "cifar10_random_labels" / "curves.png").exists()
+    assert (tmp_path / "results" / "cifar10_random_labels" / "run" / "curves.png").exists()

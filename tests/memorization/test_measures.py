@@ -204,7 +204,9 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     again = run_script(f"{SCRIPT}.py", *ARGUMENTS, *MEASURE, "--resume", cwd=killed)
     assert again.returncode == 0, again.stderr
 
-    plain, measured, killed = (folder / "results" / SCRIPT for folder in (plain, measured, killed))
+    plain, measured, killed = (
+        folder / "results" / SCRIPT / "run" for folder in (plain, measured, killed)
+    )
     assert_same_run(killed, measured)
     with (
         np.load(killed / "image_history.npz") as one,

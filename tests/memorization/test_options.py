@@ -11,7 +11,7 @@ from support.project import check_one_line, run_command, run_script
 
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
-ARGUMENTS += ("--corruption", "0.5", "--quiet")
+ARGUMENTS += ("--corruption", "0.5", "--quiet", "--name", "run")
 LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every")
 
 
@@ -26,7 +26,7 @@ def with_options(run, **options):
 @pytest.fixture
 def earlier(short_run, tmp_path):
     """The folder of a run whose record knows none of the options in LATER."""
-    run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT)
+    run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT / "run")
     with_options(run, **dict.fromkeys(LATER, ...))
     return run
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.slow
 def test_sigkill_at_random_moments(undisturbed, tmp_path):
     """Killed while something is being written, and after some epoch; then gone on with."""
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     epoch = random.Random(SEED).choice([2, 3])
     moments = [
         lambda: finished_epochs(run) >= 1 and any(run.glob(".state.npz*.part")),
@@ -57,7 +57,7 @@ def test_sigkill_at_random_moments(undisturbed, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     ours, theirs = pty.openpty()
     rows_and_columns = struct.pack("HHHH", 24, 120, 0, 0)
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, rows_and_columns)
@@ -108,7 +108,7 @@ def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed):
 @pytest.mark.slow
 def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     """As after a kill between the last save and the last figure."""
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     shutil.copytree(undisturbed, run)
     for figure in run.glob("*.png"):
         figure.unlink()
@@ -130,7 +130,7 @@ def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
     arguments = (*ARGUMENTS, "--lr-start", "1e38", "--lr-fin", "1e38")
     done = run_script(f"{SCRIPT}.py", *arguments, cwd=tmp_path)
     check_one_line(done, "batch", "epoch 1", "--lr-start")
-    state = tmp_path / "results" / SCRIPT / "state.npz"
+    state = tmp_path / "results" / SCRIPT / "run" / "state.npz"
     assert checkpoint.read_progress(state) == Progress()
     with np.load(state) as stored:
         for name in stored.files:
@@ -139,7 +139,7 @@ def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
 
 @pytest.mark.slow
 def test_contradicting_options_are_refused_by_name(undisturbed, tmp_path):
-    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT)
+    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     before = sorted((p.name, p.stat().st_mtime_ns) for p in run.iterdir())
     for option in (("--seed", "3"), ("--epochs", "9"), ("--width", "0.125")):
         process = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", *option, cwd=tmp_path)
@@ -150,7 +150,7 @@ def test_contradicting_options_are_refused_by_name(undisturbed, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("format_number", [None, 1])
 def test_a_run_of_an_earlier_format_is_read_but_not_resumed(undisturbed, tmp_path, format_number):
-    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT)
+    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     record = json.loads((run / "run.json").read_text())
     del record["format"]
     if format_number is not None:

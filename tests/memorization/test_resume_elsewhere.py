@@ -27,18 +27,18 @@ def stopped(tmp_path_factory):
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("OMP_NUM_THREADS", "2")
             process = start(folder)
-        until(process, lambda: finished_epochs(folder / "results" / SCRIPT) >= 1)
+        until(process, lambda: finished_epochs(folder / "results" / SCRIPT / "run") >= 1)
         process.terminate()
         _, errors = process.communicate()
         assert process.returncode == 128 + signal.SIGTERM, errors
 
-    return made_once(tmp_path_factory, "stopped", run) / "results" / SCRIPT
+    return made_once(tmp_path_factory, "stopped", run) / "results" / SCRIPT / "run"
 
 
 @pytest.fixture
 def run(stopped, tmp_path):
     """A copy of the stopped run, in the results of `tmp_path`."""
-    return shutil.copytree(stopped, tmp_path / "results" / SCRIPT)
+    return shutil.copytree(stopped, tmp_path / "results" / SCRIPT / "run")
 
 
 def go_on(run, *more, threads="2"):

@@ -30,7 +30,7 @@ from training_loop.progress import Progress
 
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
-ARGUMENTS += ("--corruption", "0.5")
+ARGUMENTS += ("--corruption", "0.5", "--name", "run")
 # At least as many images as the data set of `short_run` has.
 POOL = 10_000
 READERS = {
@@ -300,7 +300,7 @@ def test_labels_that_are_none(array, value, whole, tmp_path):
 @pytest.mark.slow
 def test_scripts_end_in_one_line(short_run, tmp_path):
     """As a user meets them: exit code 2, the file named, and every file of the run as it was."""
-    run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT)
+    run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT / "run")
     resume = (f"{SCRIPT}.py", *ARGUMENTS, "--resume")
     evaluate = ("svhn_evaluation_random_labels.py", "--params", str(run / "model_parameters.npz"))
     for name, content, command in [

@@ -65,7 +65,7 @@ def test_killed_at_every_moment(exchange, linked, tmp_path):
     found = set()
     for moment in range(1, MOST_MOMENTS):
         killed = replace_run(folder, "after", exchange, moment)
-        whole = run_folder.find_runs(results)
+        whole = list(run_folder.runs_below(results))
         assert whole == [results / "run"] or (not exchange and run_folder.set_aside(folder))
         with files.locked(folder):
             run_folder.recover(folder)
@@ -98,8 +98,8 @@ command_line.run_command({script}.main)
 def test_overwrite_killed_between_its_renames(undisturbed, tmp_path):
     """Through a link, on a file system without an exchange; then what the user does next."""
     real = shutil.copytree(undisturbed, tmp_path / "real")
-    run = tmp_path / "results" / SCRIPT
-    run.parent.mkdir()
+    run = tmp_path / "results" / SCRIPT / "run"
+    run.parent.mkdir(parents=True)
     run.symlink_to(real)
     killed = subprocess.run(
         [
@@ -125,21 +125,21 @@ def test_overwrite_killed_between_its_renames(undisturbed, tmp_path):
 
 
 def test_leftovers_are_no_runs(undisturbed, tmp_path):
-    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT)
+    run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     for kind in ("new", "old"):
-        left = shutil.copytree(run, run.with_name(f".{SCRIPT}.{kind}"))
+        left = shutil.copytree(run, run.with_name(f".run.{kind}"))
         later = left.stat().st_mtime_ns + 10**12
         for path in left.iterdir():
             os.utime(path, ns=(later, later))
-    assert run_folder.find_runs(tmp_path / "results") == [run]
+    assert list(run_folder.runs_below(tmp_path / "results")) == [run]
     assert evaluation.newest_run(tmp_path / "results", "svhn") == run
     done = run_command("report", "results", "--output", "page", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert SCRIPT in done.stdout and f".{SCRIPT}" not in done.stdout
+    assert SCRIPT in done.stdout and ".run." not in done.stdout + done.stderr
 
 
 def test_what_is_no_run_is_not_replaced(tmp_path):
-    folder = tmp_path / "results" / SCRIPT
+    folder = tmp_path / "results" / SCRIPT / "run"
     folder.mkdir(parents=True)
     (folder / "thesis.tex").write_text("years of work")
     for more in ((), ("--overwrite",)):

@@ -12,7 +12,7 @@ from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, st
 
 
 def test_while_compiling_and_while_training(undisturbed, tmp_path):
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     process = start(tmp_path)
     while b"compiling" not in process.stdout.readline():
         pass
@@ -69,7 +69,7 @@ def test_main_in_a_thread(undisturbed, tmp_path):
     )
     assert "UserError" in done.stdout and "holds a run already" in done.stdout, done.stderr
     assert done.stdout.count("Error") == 1
-    assert_same_run(tmp_path / "results" / SCRIPT, undisturbed)
+    assert_same_run(tmp_path / "results" / SCRIPT / "run", undisturbed)
 
 
 FAILING_START = """

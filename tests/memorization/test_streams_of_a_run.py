@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 NARROW = 0.0625
 SCRIPT = "cifar10_random_labels"
 OPTIONS = ("--synthetic", "--width", str(NARROW), "--epochs", "1", "--train-size", "100")
+OPTIONS += ("--name", "run")
 
 
 def build(seed=0, **more):
@@ -68,16 +69,16 @@ def runs(tmp_path_factory):
 def test_the_label_seed_draws_labels_and_nothing_else(runs):
     labels, parameters = {}, {}
     for name in ("0", "1", "1 of 0"):
-        with np.load(runs / name / SCRIPT / "labels.npz") as stored:
+        with np.load(runs / name / SCRIPT / "run" / "labels.npz") as stored:
             labels[name] = {key: stored[key].tolist() for key in stored.files}
-        with np.load(runs / name / SCRIPT / "model_parameters.npz") as stored:
+        with np.load(runs / name / SCRIPT / "run" / "model_parameters.npz") as stored:
             parameters[name] = stored["arr_1"].tolist()
     assert labels["1 of 0"] == labels["0"] != labels["1"]
     assert parameters["1 of 0"] != parameters["0"]
 
 
 def test_a_run_of_before_is_refused_by_name_but_read(runs):
-    run = runs / "0" / SCRIPT
+    run = runs / "0" / SCRIPT / "run"
     record = json.loads((run / "run.json").read_text())
     del record["format"], record["options"]["label_seed"]
     (run / "run.json").write_text(json.dumps(record))

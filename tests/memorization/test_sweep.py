@@ -60,7 +60,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     assert {run: after[run] for run in before} == before
     for run in after:
         options = read_run(run).options
-        assert run.parent.name == f"corruption{options['corruption']:g}_seed{options['seed']}"
+        assert run.name == f"corruption{options['corruption']:g}_seed{options['seed']}"
     with open(folder / "report" / "report.csv", encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     seeds = [(line["experiment"], line["corruption"], line["seed"]) for line in lines]
@@ -93,7 +93,7 @@ def test_a_cell_that_cannot_run_is_named(tmp_path):
     done = run_command("sweep", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     first, *_, last = done.stderr.splitlines()
-    assert first.startswith(f"seed0/{EXPERIMENTS[0]}: --data-dir {tmp_path / 'empty'}: no CIFAR-10")
+    assert first.startswith(f"{EXPERIMENTS[0]}/seed0: --data-dir {tmp_path / 'empty'}: no CIFAR-10")
     assert last.startswith("python -m memorization sweep: error: no run to report")
 
 

@@ -85,6 +85,6 @@ def test_a_sweep_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
 def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
     words = [*EXPERIMENT, "--corruptions", "0.5", "0.1234567", "0.12345678", "1"]
     chosen, extra = sweep.parse([*words, "--results-dir", str(tmp_path)])
-    names = [cell.folder.parent.name for cell in sweep.cells(chosen, extra)]
+    names = [cell.folder.name for cell in sweep.cells(chosen, extra)]
     assert len(set(names)) == 4
     assert {"corruption0.5_seed0", "corruption1_seed0"} <= set(names)

@@ -24,9 +24,9 @@ def run(tmp_path):
     def run_with(*options):
         narrow = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--quiet", "--overwrite")
         rows = importlib.import_module(SCRIPT).main(
-            [*narrow, "--results-dir", str(tmp_path), *options]
+            [*narrow, "--results-dir", str(tmp_path), "--name", "run", *options]
         )
-        return tmp_path / SCRIPT, rows
+        return tmp_path / SCRIPT / "run", rows
 
     return run_with
 

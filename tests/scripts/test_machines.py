@@ -38,7 +38,7 @@ def shell(line, folder, expected=0, **environment):
 def test_closed_streams(closed, metrics, tmp_path):
     done = shell(f"{COMMAND} {closed}", tmp_path)
     assert b"Traceback" not in done.stderr
-    assert (tmp_path / "results" / SCRIPT / "metrics.csv").read_bytes() == metrics
+    assert (tmp_path / "results" / SCRIPT / "run" / "metrics.csv").read_bytes() == metrics
 
 
 def test_a_reader_that_goes(tmp_path):
@@ -62,7 +62,7 @@ def test_surroundings(environment, metrics, tmp_path):
     done = shell(first_core + COMMAND, tmp_path, **environment)
     assert done.stderr == b""
     done.stdout.decode("ascii")
-    assert (tmp_path / "results" / SCRIPT / "metrics.csv").read_bytes() == metrics
+    assert (tmp_path / "results" / SCRIPT / "run" / "metrics.csv").read_bytes() == metrics
 
 
 def test_names_with_spaces_and_other_letters(metrics, tmp_path):

@@ -90,7 +90,16 @@ EPOCHS = int(os.environ.get("EPOCHS", "60"))
 def test_memory_does_not_grow_with_the_epochs(tmp_path):
     """EPOCHS=200 python -m pytest tests/scripts/test_memory.py for a longer run."""
     script = "cifar10_random_labels"
-    arguments = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--quiet")
+    arguments = (
+        "--synthetic",
+        "--width",
+        "0.0625",
+        "--train-size",
+        "60",
+        "--quiet",
+        "--name",
+        "run",
+    )
     run = subprocess.Popen(
         [sys.executable, PROJECT / f"{script}.py", *arguments, "--epochs", str(EPOCHS)],
         cwd=tmp_path,
@@ -98,7 +107,7 @@ def test_memory_does_not_grow_with_the_epochs(tmp_path):
     )
     megabytes = {}
     while run.poll() is None:
-        epoch = finished_epochs(tmp_path / "results" / script)
+        epoch = finished_epochs(tmp_path / "results" / script / "run")
         if epoch not in megabytes:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 pages = int(Path(f"/proc/{run.pid}/statm").read_text().split()[1])

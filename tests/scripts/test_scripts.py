@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 from support.project import PROJECT, run_script
-from support.runs import NARROW, PARAMETERS, metrics
+from support.runs import NARROW, PARAMETERS, metrics, run_in
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def test_a_run_writes_what_the_readme_says(runs, script):
     folder, finished = runs
     assert finished[script].returncode == 0, finished[script].stderr
     assert "Traceback" not in finished[script].stderr
-    run = folder / "results" / script
+    run = run_in(folder / "results" / script)
     (row,) = metrics(run)
     assert int(row["epoch"]) == 1
     for name in ("training", "validation", "test"):
@@ -57,7 +57,7 @@ def test_a_run_writes_what_the_readme_says(runs, script):
 def test_labels_are_random_where_the_experiment_says_so(runs):
     folder, _ = runs
     for script in PARAMETERS:
-        with np.load(folder / "results" / script / "labels.npz") as stored:
+        with np.load(run_in(folder / "results" / script) / "labels.npz") as stored:
             for name in ("training", "validation", "test"):
                 true, given = stored[f"{name}_true_labels"], stored[f"{name}_labels"]
                 random = script != "cifar10_randX_input"
@@ -69,7 +69,7 @@ def test_settings_of_the_networks(runs):
     folder, _ = runs
 
     def network(script):
-        return json.loads((folder / "results" / script / "run.json").read_text())["network"]
+        return json.loads((run_in(folder / "results" / script) / "run.json").read_text())["network"]
 
     assert network("svhn_random_labels")["widths"] == [4, 4, 8, 8, 16, 16, 64, 64]
     assert network("cifar10_random_labels")["widths"] == [8, 8, 16, 16, 32, 32, 64, 64]
@@ -83,8 +83,8 @@ def test_settings_of_the_networks(runs):
 
 def test_the_l2_penalty_reaches_the_loss(runs):
     folder, _ = runs
-    plain = metrics(folder / "results" / "svhn_random_labels")[0]
-    penalized = metrics(folder / "results" / "svhn_random_labels_l2_regularization")[0]
+    plain = metrics(run_in(folder / "results" / "svhn_random_labels"))[0]
+    penalized = metrics(run_in(folder / "results" / "svhn_random_labels_l2_regularization"))[0]
     assert float(penalized["train_step_loss"]) > float(plain["train_step_loss"]) + 0.1
     assert penalized["training_loss"] != plain["training_loss"]
 
@@ -99,18 +99,18 @@ def test_evaluation_gives_the_error_that_training_reported(runs, data_dir):
     for script in ("cifar10_random_labels", "cifar10_randX_input"):
         process = run_script(
             "svhn_evaluation_random_labels.py",
-            *("--params", f"results/{script}/{PARAMETERS[script]}.npz"),
+            *("--params", str(run_in(folder / "results" / script) / f"{PARAMETERS[script]}.npz")),
             cwd=folder,
             BINARYNET_DATA=str(data_dir),
         )
-        reported = float(metrics(folder / "results" / script)[0]["training_error"])
+        reported = float(metrics(run_in(folder / "results" / script))[0]["training_error"])
         assert evaluated_error(process) == pytest.approx(100 * reported)
 
 
 def test_evaluation_without_options_takes_the_newest_svhn_run(runs, data_dir):
     folder, _ = runs
     newest = max(
-        (path for path in (folder / "results").glob("svhn_*/*.npz") if path.stem != "labels"),
+        (path for path in (folder / "results").glob("svhn_*/*/*.npz") if path.stem != "labels"),
         key=lambda path: path.stat().st_mtime_ns,
     )
     process = run_script(
@@ -124,7 +124,7 @@ def test_evaluation_of_files_of_2017(runs, data_dir, tmp_path):
     import datasets
 
     folder, _ = runs
-    run = folder / "results" / "svhn_random_labels"
+    run = run_in(folder / "results" / "svhn_random_labels")
     params = run / f"{PARAMETERS['svhn_random_labels']}.npz"
     with np.load(run / "labels.npz") as stored:
         numbers, labels = stored["training_numbers"], stored["training_labels"]
@@ -146,7 +146,7 @@ def test_the_same_seed_gives_the_same_run(runs, data_dir):
         f"{script}.py", *NARROW, "--results-dir", "again", cwd=folder, BINARYNET_DATA=str(data_dir)
     )
     assert again.returncode == 0, again.stderr
-    first, second = folder / "results" / script, folder / "again" / script
+    first, second = run_in(folder / "results" / script), run_in(folder / "again" / script)
     assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
     for name in ("labels.npz", f"{PARAMETERS[script]}.npz"):
         with np.load(first / name) as one, np.load(second / name) as other:
@@ -163,7 +163,7 @@ def test_random_labels_are_memorised(data_dir, tmp_path):
         BINARYNET_DATA=str(data_dir),
     )
     assert process.returncode == 0, process.stderr
-    last = metrics(tmp_path / "results" / "cifar10_random_labels")[-1]
+    last = metrics(run_in(tmp_path))[-1]
     assert float(last["training_error"]) < 0.05
     assert 0.8 < float(last["test_error"]) < 0.97
 
@@ -176,4 +176,4 @@ def test_true_labels_are_learnt(tmp_path):
         cwd=tmp_path,
     )
     assert process.returncode == 0, process.stderr
-    assert float(metrics(tmp_path / "results" / "cifar10_random_labels")[-1]["test_error"]) < 0.6
+    assert float(metrics(run_in(tmp_path))[-1]["test_error"]) < 0.6

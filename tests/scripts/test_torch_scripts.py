@@ -41,22 +41,24 @@ def run(script, *arguments):
 
 @pytest.mark.parametrize("script", PARAMETERS)
 def test_a_narrow_epoch(script, results, data_dir):
-    run(script, *NARROW, "--results-dir", str(results), "--data-dir", str(data_dir))
-    (row,) = metrics(results / script)
+    run(
+        script, *NARROW, "--results-dir", str(results), "--name", "run", "--data-dir", str(data_dir)
+    )
+    (row,) = metrics(results / script / "run")
     assert all(np.isfinite(float(row[f"{name}_loss"])) for name in ("training", "test"))
-    with np.load(results / script / f"{PARAMETERS[script]}.npz") as stored:
+    with np.load(results / script / "run" / f"{PARAMETERS[script]}.npz") as stored:
         assert all(np.isfinite(stored[name]).all() for name in stored.files)
         assert len(stored.files) == 54
 
 
 def test_the_evaluation(results, data_dir):
     script = "cifar10_random_labels"
-    parameters = results / script / f"{PARAMETERS[script]}.npz"
+    parameters = results / script / "run" / f"{PARAMETERS[script]}.npz"
     result = run(
         "svhn_evaluation_random_labels",
         *("--params", str(parameters), "--data-dir", str(data_dir)),
     )
-    reported = float(metrics(results / script)[0]["training_error"])
+    reported = float(metrics(results / script / "run")[0]["training_error"])
     assert result.error == pytest.approx(reported)
 
 
@@ -71,7 +73,7 @@ def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     rest = run_script(f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr
     assert "going on after epoch" in rest.stdout
-    assert_same_run(killed / "results" / SCRIPT, undisturbed / "results" / SCRIPT)
+    assert_same_run(killed / "results" / SCRIPT / "run", undisturbed / "results" / SCRIPT / "run")
 
 
 def test_without_pytorch_a_line_says_what_to_install(tmp_path):

@@ -28,7 +28,7 @@ from support.runs import finished_epochs
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
 ARGUMENTS = (
     *("--synthetic", "--width", "0.0625", "--train-size", "60", "--batch-size", "10"),
-    *("--lr-fin", "1e-4", "--quiet"),
+    *("--lr-fin", "1e-4", "--quiet", "--name", "run"),
 )
 
 
@@ -85,7 +85,7 @@ def wait_for_a_moment(number, run, draw):
 def live_again_and_again(main, folder, epochs, kills, seed):
     """`kills` lives that are ended, then one to the end; counts of what happened."""
     draw = random.Random(seed)
-    run = folder / SCRIPT
+    run = folder / SCRIPT / "run"
     counts = dict.fromkeys(("killed", "while_writing", "stopped", "too_late"), 0)
     for last in [False] * kills + [True]:
         more = ["--resume"] if (run / "run.json").exists() else []

@@ -33,13 +33,13 @@ NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "130")
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
 ARGUMENTS = (
     *("--synthetic", "--width", "0.0625", "--epochs", "4", "--train-size", "200"),
-    *("--batch-size", "10", "--lr-fin", "1e-4"),
+    *("--batch-size", "10", "--lr-fin", "1e-4", "--name", "run"),
 )
 SEED = 20170712
 # A single epoch of cifar10_random_labels.py.
 SHORT = (
     *("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130"),
-    *("--corruption", "0.5"),
+    *("--corruption", "0.5", "--name", "run"),
 )
 
 
@@ -79,7 +79,7 @@ def until(process, happened):
 def kill_after(epochs, folder, *more):
     """Start SCRIPT in `folder`, and kill it once it has finished `epochs` epochs."""
     process = start(folder, *more)
-    until(process, lambda: finished_epochs(folder / "results" / SCRIPT) >= epochs)
+    until(process, lambda: finished_epochs(folder / "results" / SCRIPT / "run") >= epochs)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
