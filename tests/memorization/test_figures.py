@@ -91,7 +91,7 @@ def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     done = run_script("cifar10_random_labels.py", *SHORT, "--corruption", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert framed(short_run) > 5000
-    assert framed(tmp_path / "results" / "cifar10_random_labels") == 0
+    assert framed(tmp_path / "results" / "cifar10_random_labels" / "run") == 0
 
 
 def test_drawing_again_gives_the_same_vector_figure(short_run, tmp_path):

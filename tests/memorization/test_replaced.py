@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 from support.project import run_command, run_script
+from support.runs import run_in
 
 from datasets import Form
 from datasets.labelled_sets import LabelledSet, LabelledSets
@@ -100,7 +101,7 @@ def test_of_a_run(tmp_path):
     narrow = ("--synthetic", "--width", "0.0625", "--train-size", "300", "--epochs", "2")
     done = run_script(SCRIPT, *narrow, "--corruption", "0.5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "results" / "svhn_random_labels"
+    folder = run_in(tmp_path)
     last = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))[-1]
     record = json.loads((folder / "run.json").read_text())
     with np.load(folder / record["parameters"]) as stored:
@@ -123,7 +124,6 @@ def test_of_a_run(tmp_path):
     assert shown in report.stdout
     assert "training, true" in (folder / "curves.svg").read_text()
 
-    folder.rename(folder.with_name("half"))
     done = run_script(SCRIPT, *narrow, "--corruption", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     header = (folder / "metrics.csv").read_text().splitlines()[0]
