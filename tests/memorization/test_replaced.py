@@ -126,7 +126,8 @@ def test_of_a_run(tmp_path):
 
     done = run_script(SCRIPT, *narrow, "--corruption", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    header = (folder / "metrics.csv").read_text().splitlines()[0]
+    (true_labels,) = (run for run in folder.parent.iterdir() if run != folder)
+    header = (true_labels / "metrics.csv").read_text().splitlines()[0]
     assert "test_error" in header
     assert "clean_error" not in header and "memorised_bits" not in header
     assert run_command("report", "results", cwd=tmp_path).returncode == 0
