@@ -95,7 +95,7 @@ def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
 
 
 def test_drawing_again_gives_the_same_vector_figure(short_run, tmp_path):
-    copy = shutil.copytree(short_run, tmp_path / short_run.name)
+    copy = shutil.copytree(short_run, tmp_path / short_run.parent.name / short_run.name)
     (copy / "curves.svg").unlink()
     assert drawn_again(copy) == DRAWN
     assert (copy / "curves.svg").read_bytes() == (short_run / "curves.svg").read_bytes()
