@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from foundations.reading import file_errors
-from memorization.options import OPTIONS, Decides, Options, flag
+from memorization.option import Decides
+from memorization.options import OPTIONS, Options, flag
 
 MOST_CHARACTERS = 120
 DIGITS = 8
