@@ -154,7 +154,7 @@ def run(
     # until the lock was ours.
     how = {"resume": chosen.resume, "overwrite": chosen.overwrite}
     finished_history(folder, record, **how)
-    advice = f"nothing has changed; start again with: {same_command()}"
+    advice = f"nothing has changed; start again with: {same_command(chosen.command)}"
     with signals.StopRequest(advice) as stop, files.locked(folder):
         recover(folder)
         history = finished_history(folder, record, **how)
@@ -179,13 +179,19 @@ def run(
             for of in measured:
                 state.update(of.state)
             recorder = Recorder(
-                folder, record, state, lambda path: networks.save_parameters(path, output)
+                folder,
+                record,
+                state,
+                lambda path: networks.save_parameters(path, output),
+                chosen.command,
             )
             always = [ReplacedLabels(data, counts)] if data.any_replaced else []
             observers = [recorder, screen, *always, *measured]
             history = _train(chosen, compiled, data, recorder, observers, screen, stop)
             drawn = False
-        stop.advice = f"every epoch is done and saved; for the figures: {resuming_command()}"
+        stop.advice = (
+            f"every epoch is done and saved; for the figures: {resuming_command(chosen.command)}"
+        )
         screen.summary(history)
         if not drawn:
             draw_figures(folder, history, data)
@@ -251,7 +257,9 @@ def _train(
             screen.changed(recorder.resume())
         else:
             recorder.begin(data)
-        stop.advice = f"what was saved last is whole, go on with: {resuming_command()}"
+        stop.advice = (
+            f"what was saved last is whole, go on with: {resuming_command(chosen.command)}"
+        )
         progress = recorder.progress
         if not chosen.resume:
             during.push(_discarding(recorder))

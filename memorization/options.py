@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -250,6 +251,12 @@ class Options:
         Decides.OUTCOME,
         default=False,
     )
+    # The script and its options, as whoever goes on with the run has to give them; no option.
+    command: tuple[str, ...] = ()
+
+    def recorded(self) -> dict[str, Any]:
+        """The experiment and all options, ready for JSON."""
+        return {name: value for name, value in vars(self).items() if name != "command"}
 
     @property
     def seed_of_labels(self) -> int:
@@ -272,7 +279,7 @@ class Options:
 
 
 OPTIONS: dict[str, Option] = {
-    option.name: option.metadata["option"] for option in fields(Options)[1:]
+    option.name: option.metadata["option"] for option in fields(Options) if option.metadata
 }
 
 
@@ -320,7 +327,8 @@ def parse(
         )
     # No hidden layer is the same, whether said or not.
     chosen.hidden = chosen.hidden or None
-    return Options(Path(script).stem, **vars(chosen))
+    command = sys.argv if argv is None else [script, *argv]
+    return Options(Path(script).stem, **vars(chosen), command=tuple(command))
 
 
 def _check_data(parser: ArgumentParser, chosen: argparse.Namespace) -> None:

@@ -21,7 +21,8 @@ CAPTION = (
 )
 
 # What makes a spreadsheet take a cell for a formula, the full-width forms included.
-_FORMULA_BEGINS = tuple("=+-@\t\r＝＋－＠")
+# Where a semicolon separates cells, as in half of Europe, one begins after it.
+_FORMULA_BEGINS = re.compile(r"(?:^|(?<=;))(?=[\s\"]*[=+\-@\t\r＝＋－＠])")
 # Punctuation that means something to Markdown inside a line, with what GitHub adds to it; an
 # underscore between letters means nothing.
 _MARKDOWN = re.compile(r"[\\`*{}\[\]<>&|$~@:^]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.", re.IGNORECASE)
@@ -189,5 +190,5 @@ def write_csv(content: Table, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(content.titles)
     for line in content.lines:
-        names = (f"'{t}" if t.startswith(_FORMULA_BEGINS) else t for t in line[: content.names])
+        names = (_FORMULA_BEGINS.sub("'", text) for text in line[: content.names])
         writer.writerow([*names, *line[content.names :]])

@@ -47,7 +47,7 @@ def describe_run(
         "format": FORMAT,
         "experiment": options.experiment,
         "parameters": f"{parameters}.npz",
-        "options": vars(options),
+        "options": options.recorded(),
         "seed": options.seed,
         "network": architecture.recorded(),
         "initial": initial,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,8 @@ class Recorder(Observer):
     """Writes parameters, metrics and state after every epoch, and the state of a stopped run.
 
     `variables` are all that a run has to find again as it was, by name; `save_parameters` writes
-    the network's parameters to a path. `progress`, how far the run has come, is the loop's to
-    advance.
+    the network's parameters to a path; `command`, a script and its options, began the run.
+    `progress`, how far the run has come, is the loop's to advance.
     """
 
     def __init__(
@@ -46,11 +45,13 @@ class Recorder(Observer):
         record: dict[str, Any],
         variables: Mapping[str, Any],
         save_parameters: Callable[[Path], None],
+        command: Sequence[str],
     ):
         self.folder = folder
         self._record = record
         self._variables = variables
         self._save_parameters = save_parameters
+        self._command = command
         self.progress = Progress()
 
     def begin(self, data: LabelledSets) -> None:
@@ -95,7 +96,7 @@ class Recorder(Observer):
             raise self.unwritable(error) from error
         done = f"{len(self.progress.history)} epochs and {self.progress.batches} batches"
         return Interrupted(
-            f"stopped after {done}; nothing is lost, go on with: {resuming_command()}",
+            f"stopped after {done}; nothing is lost, go on with: {resuming_command(self._command)}",
             signal_number or signal.SIGINT,
         )
 
@@ -114,19 +115,19 @@ class Recorder(Observer):
         epochs = len(state.read_progress(path).history)
         return UserError(
             f"{error}; what was saved after {epochs} epochs is whole: when there is room, go on "
-            f"with: {resuming_command()}"
+            f"with: {resuming_command(self._command)}"
         )
 
     def _save_state(self) -> None:
         state.save(self.folder / state.STATE_FILE, self._variables, self.progress)
 
 
-def resuming_command() -> str:
-    """What the user types to go on with the run that this command began."""
-    words = [word for word in sys.argv if word not in ("--overwrite", "--resume")]
+def resuming_command(command: Sequence[str]) -> str:
+    """What the user types to go on with the run that `command`, a script and its options, began."""
+    words = [word for word in command if word not in ("--overwrite", "--resume")]
     return pasteable(["python", *words, "--resume"])
 
 
-def same_command() -> str:
-    """What the user types to begin again as this command did."""
-    return pasteable(["python", *sys.argv])
+def same_command(command: Sequence[str]) -> str:
+    """What the user types to begin again as `command` did."""
+    return pasteable(["python", *command])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 
+import pytest
 from support.project import PROJECT
 from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, start, until
 
@@ -92,3 +94,89 @@ def test_a_start_that_failed_leaves_nothing(tmp_path):
     )
     assert "no memory for the first batch" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+# A signal that comes as soon as something is done.
+AT_LAST = """
+import os, signal, sys
+import {script}
+from memorization import experiment
+from memorization.run.console import Report
+from memorization.run.recorder import Recorder
+
+def then_signalled(function):
+    def call(first, *arguments):
+        if function is draw_figures:
+            os.kill(os.getpid(), signal.SIGTERM)
+        result = function(first, *arguments)
+        if not isinstance(first, Recorder) or len(first.progress.history) == {epochs}:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+    return call
+
+draw_figures = experiment.draw_figures
+
+{place} = then_signalled({place})
+sys.argv[0] = {path!r}
+experiment.command({script}.main)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "place", ["Recorder.epoch_ends", "Report.summary", "experiment.draw_figures"]
+)
+def test_after_the_last_epoch(place, undisturbed, tmp_path):
+    """Once it is saved, once the table stands there, once figures are being drawn."""
+    path, epochs = str(PROJECT / f"{SCRIPT}.py"), finished_epochs(undisturbed)
+    program = AT_LAST.format(script=SCRIPT, place=place, path=path, epochs=epochs)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *ARGUMENTS],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    command = shlex.split(done.stderr.splitlines()[-1].rpartition(": ")[2])
+    assert command[:2] == ["python", path] and command[-1] == "--resume"
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "results" / SCRIPT
+    assert_same_run(run, undisturbed)
+    assert (run / "curves.png").read_bytes() == (undisturbed / "curves.png").read_bytes()
+
+
+# What a notebook's kernel was started with, and a cell of it.
+NOTEBOOK = """
+import sys
+sys.argv = ["/usr/lib/python3/ipykernel_launcher.py", "-f", "/run/user/0/kernel-1.json"]
+import {script}
+{script}.main({arguments!r})
+"""
+
+
+def test_a_notebook_is_told_the_scripts_command(undisturbed, tmp_path):
+    program = NOTEBOOK.format(script=SCRIPT, arguments=list(ARGUMENTS))
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    run = tmp_path / "results" / SCRIPT
+    until(process, lambda: finished_epochs(run) >= 1)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    told = errors.decode().splitlines()[-1]
+    assert "Interrupted" in told and "kernel" not in told
+    command = shlex.split(told.rpartition(": ")[2])
+    assert command == ["python", str(PROJECT / f"{SCRIPT}.py"), *ARGUMENTS, "--resume"]
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert_same_run(run, undisturbed)

@@ -9,20 +9,13 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from foundations.trust import UntrustedError, check_folder, check_own, check_way, is_closed
 from theano_engine.setup.errors import SetupError
 from theano_engine.setup.notices import notice
-
-# As many as Linux follows.
-_MOST_LINKS = 40
-
-
-class UntrustedFolder(Exception):  # noqa: N818 - the reader's next step is to take another folder
-    """Somebody else can write to the folder, or to what leads to it; the message says who."""
 
 
 def choose(asked: str | None) -> Path:
@@ -41,7 +34,7 @@ def choose(asked: str | None) -> Path:
             return _usable(_home() / ".theano")
         except OSError:
             return _usable(Path(tempfile.gettempdir()) / f"theano-{os.getuid()}", private=True)
-    except UntrustedFolder as reason:
+    except UntrustedError as reason:
         folder = _for_this_process()
         notice(
             f"compile cache: {reason}; this process compiles into a folder of its own, which takes "
@@ -65,7 +58,7 @@ def _home() -> Path:
 def _usable(folder: Path, private: bool = False) -> Path:
     """`folder`, made with access for the user alone where it is missing.
 
-    Raises OSError where it cannot be made or written to, UntrustedFolder where others may write;
+    Raises OSError where it cannot be made or written to, UntrustedError where others may write;
     with `private` also where others may read.
     """
     folder = Path(os.path.abspath(folder))
@@ -73,19 +66,19 @@ def _usable(folder: Path, private: bool = False) -> Path:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         raise NotADirectoryError(20, os.strerror(20), str(existing))
-    _check_path(folder)
+    # What is in the folder is run, so that no mode of a folder above may have to keep others out.
+    check_folder(folder, missing_ok=True, trust_closed=False)
     for missing in reversed([folder, *folder.parents]):
         if not missing.exists():
             missing.mkdir(mode=0o700, exist_ok=True)
-    _check_path(folder)
+    check_folder(folder, trust_closed=False)
     if private and folder.lstat().st_mode & 0o7777 != 0o700:
-        raise UntrustedFolder(f"others have access to {folder}")
+        raise UntrustedError(f"others have access to {folder}")
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise PermissionError(13, os.strerror(13), str(folder))
-    # Others get no further than a folder that they cannot enter.
-    closed = not folder.stat().st_mode & 0o011
+    closed = is_closed(folder.stat())
     for entry in _entries(folder):
-        _check_own(entry.path, entry.stat(follow_symlinks=False), unreachable=closed)
+        check_own(entry.path, entry.stat(follow_symlinks=False), out_of_reach=closed)
     return folder
 
 
@@ -106,58 +99,12 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry]:
             yield from _entries(entry.path)
 
 
-def _check_own(path: str | Path, status: os.stat_result, unreachable: bool = False) -> None:
-    if status.st_uid != os.getuid():
-        raise UntrustedFolder(f"{path} belongs to another user (number {status.st_uid})")
-    if not unreachable and not stat.S_ISLNK(status.st_mode) and status.st_mode & 0o022:
-        raise UntrustedFolder(f"others may write to {path} (chmod -R go-w would end that)")
-
-
-def _check_path(folder: Path) -> None:
-    """Raise UntrustedFolder where others may replace `folder`, or anything that leads to it.
-
-    Every link on the way is followed. What leads to it may belong to the administrator too, and be
-    open to all if it is sticky, as /tmp is: there nobody can move what is another's.
-    """
-    links = 0
-    done, left = Path(folder.anchor), list(folder.parts[1:])
-    while True:
-        status = done.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            links += 1
-            if links > _MOST_LINKS:
-                raise OSError(40, os.strerror(40), str(folder))
-            _check_leads(done, status)
-            target = done.parent / os.readlink(done)
-            done, left = Path(target.anchor), [*target.parts[1:], *left]
-            continue
-        if not left:
-            _check_own(done, status)
-            return
-        _check_leads(done, status)
-        if left[0] == "..":
-            done = done.parent
-        elif (done / left[0]).is_symlink() or (done / left[0]).exists():
-            done = done / left[0]
-        else:
-            return
-        left = left[1:]
-
-
-def _check_leads(path: Path, status: os.stat_result) -> None:
-    if status.st_uid not in (0, os.getuid()):
-        raise UntrustedFolder(f"{path} belongs to another user (number {status.st_uid})")
-    open_to_others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-    if open_to_others and not stat.S_ISLNK(status.st_mode):
-        raise UntrustedFolder(f"others may write to {path} (chmod go-w would end that)")
-
-
 def _for_this_process() -> Path:
     for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         try:
-            _check_leads(Path(parent), os.stat(parent))
+            check_way(Path(parent), os.stat(parent))
             folder = Path(tempfile.mkdtemp(prefix="theano-", dir=parent))
-        except (OSError, UntrustedFolder):
+        except (OSError, UntrustedError):
             continue
         atexit.register(_delete, folder, os.getpid())
         return folder
