@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from datasets import download
 from datasets.pool import DataError
+from foundations.reading import MOST_OF_A_PATH, printable
 
 DEFAULT_ROOT = Path(__file__).resolve().parent / "data"
 OWN_VARIABLE, PYLEARN2_VARIABLE = "BINARYNET_DATA", "PYLEARN2_DATA_PATH"
@@ -76,7 +77,7 @@ def found_or_fetched(
 
 def _existing(called: str, folder: str) -> Path:
     if not os.path.isdir(folder):
-        raise DataError(f"{called} {folder}: no such folder")
+        raise DataError(f"{called} {printable(folder, MOST_OF_A_PATH)}: no such folder")
     return Path(folder)
 
 

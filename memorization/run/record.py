@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from memorization.run.environment import Environment
 from memorization.run.settings import completed, contradiction
 
 RUN_FILE = "run.json"
+
+# In bytes, as file systems count.
+MOST_OF_A_FILE_NAME = 255
 
 # Of the run folder as a whole. A run goes on only in the format that it began in; all are read by
 # figures, report and evaluation. What has changed since each earlier one:
@@ -105,8 +109,9 @@ def _check(record: Any) -> None:
     if "environments" in record:
         environment.check(record["environments"])
     # It is looked for in the run's folder, and nowhere else.
-    if Path(record["parameters"]).name != record["parameters"]:
-        raise ValueError(f"parameters is {reading.printable(record['parameters'])}")
+    name = record["parameters"]
+    if Path(name).name != name or len(os.fsencode(name)) > MOST_OF_A_FILE_NAME:
+        raise ValueError(f"parameters is {reading.printable(name)}")
 
 
 def format_of(record: Mapping[str, Any]) -> int:
