@@ -150,3 +150,28 @@ def test_the_command_that_looks_after_the_cache(tmp_path):
     run(sine)
     run(COMMAND, "purge")
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("gone", ["precompiled-*", "precompiled-*/*", "precompiled-*/*.gch"])
+def test_a_precompiled_header_that_is_taken_away_meanwhile(gone, tmp_path):
+    """By a cleaner of the temporary folder, while the process goes on."""
+    program = f"""
+import pathlib, shutil
+from theano_engine import T, theano
+for path in pathlib.Path(theano.config.base_compiledir).glob({gone!r}):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+x = T.vector()
+print(theano.function([x], T.cos(x) * 2)([0]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PROJECT),
+            "THEANO_FLAGS": f"base_compiledir={tmp_path / 'cache'}",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "[2.]\n"), done.stderr

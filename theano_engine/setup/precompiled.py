@@ -16,29 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from theano_engine.setup import numpy_headers, numpy_names
+from theano_engine.setup import numpy_headers
 
-NAME = "theano_modules.h"
-
-# What Theano's generator puts first into every module, in its order.
-# Theano's trial compilations, of OpenMP say, know none of these headers.
-_TEXT = """\
-#if __has_include(<Python.h>) && __has_include(<numpy/arrayobject.h>) \\
-    && __has_include("theano_mod_helper.h")
-#include <Python.h>
-#include <iostream>
-#include "theano_mod_helper.h"
-#include <math.h>
-#include <numpy/arrayobject.h>
-#include <numpy/arrayscalars.h>
-#include <vector>
-#include <algorithm>
-#endif
-"""
-
-# GCC takes a precompiled header only before any other text, `-include` counted.
-if numpy_names.NUMPY_2:
-    _TEXT = f'#include "{numpy_headers.HEADER.name}"\n{_TEXT}'
+_HEADER = numpy_headers.HEADER.with_name("theano_modules.h")
+NAME = _HEADER.name
 
 # How Theano compiles its modules: with and without OpenMP.
 _FLAGS = ["-O3", "-fno-math-errno", "-fvisibility=hidden"]
@@ -61,15 +42,18 @@ def install() -> None:
     arguments = GCC_compiler.compile_args()
     includes = std_include_dirs()
     version = subprocess.run([compiler, "-dumpfullversion", "-dumpmachine"], capture_output=True)
-    identity = "\0".join([_TEXT, compiler, repr(version.stdout), *arguments, *includes])
+    text = _HEADER.read_text(encoding="utf-8")
+    identity = "\0".join([text, compiler, repr(version.stdout), *arguments, *includes])
     folder = base / f"precompiled-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     if not _is_whole(folder):
         # A cleaner of temporary folders takes old files, and leaves their folder.
         shutil.rmtree(folder, ignore_errors=True)
     if not folder.is_dir() and not _make(folder, compiler, arguments, includes):
         return
-    # By search path rather than by name, since Theano splits its flags at spaces.
-    os.environ["CPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("CPATH")]))
+    # By search path rather than by name, since Theano splits its flags at spaces. Where a cleaner
+    # takes the folder while this process goes on, the compiler finds the text behind it.
+    found_in = [str(folder), str(_HEADER.parent), os.environ.get("CPATH")]
+    os.environ["CPATH"] = os.pathsep.join(filter(None, found_in))
     theano.config.gcc.cxxflags = f"-include {NAME} {theano.config.gcc.cxxflags}".strip()
 
 
@@ -87,7 +71,7 @@ def _make(folder: Path, compiler: str, arguments: list[str], includes: list[str]
         return False
     try:
         header = aside / NAME
-        header.write_text(_TEXT, encoding="utf-8")
+        shutil.copyfile(_HEADER, header)
         variants = aside / f"{NAME}.gch"
         variants.mkdir()
         running = [
