@@ -105,8 +105,10 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
         if function is _RECONSTRUCT and arguments[0] is _NDARRAY and arguments[1] == (0,):
             self.stack[-1] = _Array()
         elif function is _FROM_BUFFER:
-            content, dtype, shape, order = arguments
-            self.stack[-1] = _array(content, dtype, shape, order == "F")
+            content, dtype, shape, order, *axes = arguments
+            array = _array(content, dtype, shape, order == "F")
+            # Since numpy 2.3 an array of which another order of axes is contiguous.
+            self.stack[-1] = array.transpose(*axes) if order == "K" else array
         elif function is _SCALAR:
             dtype, content = arguments
             self.stack[-1] = _array(content, dtype, (1,), False)[0]

@@ -79,6 +79,23 @@ def test_batches_of_either_numpy(protocol, tmp_path):
             assert (images == IMAGES).all() and labels.tolist() == LABELS.tolist()
 
 
+class WithAxes:
+    """Pickles as numpy 2.3 and later pickle `array`, whose axes are in another order in memory."""
+
+    def __init__(self, array, axes):
+        self.stored, self.axes = array.transpose(np.argsort(axes)), axes
+
+    def __reduce__(self):
+        frombuffer = np.zeros(1, np.uint8).__reduce_ex__(5)[0]
+        content = bytearray(np.ascontiguousarray(self.stored))
+        return frombuffer, (content, np.dtype("u1"), self.stored.shape, "K", self.axes)
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 3, 1), (0, 3, 1, 2), (3, 2, 1, 0)])
+def test_images_with_axes_in_another_order(axes, tmp_path):
+    read_pickled(tmp_path, {"data": WithAxes(IMAGES, axes), "labels": LABELS})
+
+
 NAMES = ["kot", "pies", "ryba", "ślimak", "\x1b[2J", "a\nb", "", "x" * 5000, "$x$", "=1+1"]
 
 
