@@ -35,8 +35,8 @@ def main(extra: list[str]) -> None:
         sweep.main(["--experiments", *names, "--seeds", "0", *place, "--", *options])
     figures = PROJECT / "docs" / "figures"
     figures.mkdir(exist_ok=True)
-    for curves in sorted(RESULTS.glob("*/seed0/*/curves.svg")):
-        shutil.copyfile(curves, figures / f"{curves.parent.name}.svg")
+    for curves in sorted(RESULTS.glob("*/*/seed0/curves.svg")):
+        shutil.copyfile(curves, figures / f"{curves.parent.parent.name}.svg")
     report.report_runs([RESULTS], RESULTS / "report")
     shutil.copyfile(RESULTS / "report" / "comparison.svg", figures / "comparison.svg")
     table = (RESULTS / "report" / "report.md").read_text(encoding="utf-8").partition("\n\n")[0]
