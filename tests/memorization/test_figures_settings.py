@@ -15,7 +15,7 @@ SETTINGS = (
 
 def figures_under(short_run, folder, settings, **environment):
     """curves.svg of a copy of `short_run`, drawn where matplotlibrc holds `settings`."""
-    copy = shutil.copytree(short_run, folder / short_run.name)
+    copy = shutil.copytree(short_run, folder / short_run.parent.name / short_run.name)
     (copy / "curves.svg").unlink()
     if settings is not None:
         (folder / "matplotlibrc").write_bytes(settings)

@@ -144,7 +144,7 @@ def test_after_the_last_epoch(place, undisturbed, tmp_path):
         [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     assert_same_run(run, undisturbed)
     assert (run / "curves.png").read_bytes() == (undisturbed / "curves.png").read_bytes()
 
@@ -167,7 +167,7 @@ def test_a_notebook_is_told_the_scripts_command(undisturbed, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    run = tmp_path / "results" / SCRIPT
+    run = tmp_path / "results" / SCRIPT / "run"
     until(process, lambda: finished_epochs(run) >= 1)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate()
