@@ -43,7 +43,7 @@ def run(stopped, tmp_path):
 
 def go_on(run, *more, threads="2"):
     arguments = (*ARGUMENTS, *RESUME, *more)
-    return run_script(f"{SCRIPT}.py", *arguments, cwd=run.parent.parent, OMP_NUM_THREADS=threads)
+    return run_script(f"{SCRIPT}.py", *arguments, cwd=run.parents[2], OMP_NUM_THREADS=threads)
 
 
 def contents(run):
