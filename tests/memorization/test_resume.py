@@ -97,7 +97,7 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
 
 
 def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed):
-    printed = (undisturbed.parent.parent / "printed").read_bytes().decode()
+    printed = (undisturbed.parents[2] / "printed").read_bytes().decode()
     lines = [line for line in printed.splitlines() if line.startswith("epoch ")]
     # One for each epoch, and the header of the final table.
     assert len(lines) == 5
