@@ -12,7 +12,7 @@ from support.project import check_one_line, run_command, run_script
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
 ARGUMENTS += ("--corruption", "0.5", "--quiet", "--name", "run")
-LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every")
+LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every", "images", "data")
 
 
 def with_options(run, **options):

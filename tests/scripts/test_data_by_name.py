@@ -12,16 +12,15 @@ NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
 
 @pytest.mark.slow
 def test_cifar10_through_the_network_for_svhn(tmp_path, data_dir):
-    command = ("svhn_random_labels.py", *NARROW, "--data", "cifar10")
+    script = ("svhn_random_labels.py", *NARROW, "--name", "one")
+    command = (*script, "--data", "cifar10")
     done = run_script(*command, cwd=tmp_path, BINARYNET_DATA=str(data_dir))
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.rglob("run.json")
     record = json.loads(path.read_text())
     assert record["data"]["name"] == "cifar10" and record["data"]["class_names"][0] == "airplane"
     assert record["network"]["widths"][:2] == [4, 4]
-    own = run_script(
-        "svhn_random_labels.py", *NARROW, "--resume", cwd=tmp_path, BINARYNET_DATA=str(data_dir)
-    )
+    own = run_script(*script, "--resume", cwd=tmp_path, BINARYNET_DATA=str(data_dir))
     check_one_line(own, "--data None contradicts", "cifar10")
 
 

@@ -37,7 +37,7 @@ IN_EVERY_TEST_RUN = ("svhn_random_labels",)
     ],
 )
 def test_other_images_through_a_runs_life(script, kind, tmp_path):
-    command = (f"{script}.py", *OPTIONS, "--images", kind)
+    command = (f"{script}.py", *OPTIONS, "--images", kind, "--name", "one")
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     done = run_script(*command, cwd=tmp_path / "whole")
@@ -95,7 +95,8 @@ def test_the_report_tells_the_images_apart(tmp_path):
 def test_runs_from_before_the_option_go_on(tmp_path):
     """cifar10_randX_input put noise in the images' place then, every other script nothing."""
     script = "cifar10_randX_input"
-    done = run_script(f"{script}.py", *OPTIONS, cwd=tmp_path)
+    command = (f"{script}.py", *OPTIONS, "--name", "one")
+    done = run_script(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = run_in(tmp_path)
     assert metrics(run)[-1]["epoch"] == "3"
@@ -105,8 +106,8 @@ def test_runs_from_before_the_option_go_on(tmp_path):
     assert record["data"]["recipe"][1:] == [step]
     (run / "run.json").write_text(json.dumps(record))
     (run / "labels.png").unlink()
-    done = run_script(f"{script}.py", *OPTIONS, "--resume", cwd=tmp_path)
+    done = run_script(*command, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (run / "labels.png").exists()
-    refused = run_script(f"{script}.py", *OPTIONS, "--images", "gaussian", "--resume", cwd=tmp_path)
+    refused = run_script(*command, "--images", "gaussian", "--resume", cwd=tmp_path)
     check_one_line(refused, "--images gaussian contradicts", "gaussian-0.1")

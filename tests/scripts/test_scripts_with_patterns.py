@@ -58,7 +58,7 @@ def test_one_line_for_what_does_not_go_together(more, told, tmp_path):
     ],
 )
 def test_patterns_through_a_runs_life(script, more, tmp_path):
-    command = (f"{script}.py", *OPTIONS, *more)
+    command = (f"{script}.py", *OPTIONS, *more, "--name", "one")
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     done = run_script(*command, cwd=tmp_path / "whole")
