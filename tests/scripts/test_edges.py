@@ -69,7 +69,7 @@ def test_a_last_step_that_spoils_the_parameters(run, tmp_path):
     """The only step's loss was finite; what it made of the parameters is not saved."""
     with pytest.raises(UserError, match=r"training set is .* after epoch 1: .*--lr-start"):
         run("--train-size", "10", "--lr-start", "1e38")
-    with np.load(tmp_path / SCRIPT / "state.npz") as state:
+    with np.load(tmp_path / SCRIPT / "run" / "state.npz") as state:
         for name in state.files:
             assert state[name].dtype.kind != "f" or np.isfinite(state[name]).all()
 
