@@ -185,7 +185,8 @@ def test_a_run_starts_from_saved_parameters(tmp_path):
 
     def train(results, *more):
         script = f"{SCRIPT}.py"
-        return run_script(script, *options, "--results-dir", results, *more, cwd=tmp_path)
+        place = ("--results-dir", results, "--name", "run")
+        return run_script(script, *options, *place, *more, cwd=tmp_path)
 
     assert train("first", "--epochs", "1").returncode == 0
     (parameters,) = run_below(tmp_path / "first").glob("model_parameters*.npz")

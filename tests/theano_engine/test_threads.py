@@ -70,5 +70,5 @@ def test_a_run_is_the_same_on_any_number_of_threads(tmp_path):
             OPENBLAS_NUM_THREADS="1",
         )
         assert done.returncode == 0, done.stderr
-        runs.append(tmp_path / threads / "cifar10_random_labels")
+        runs.append(tmp_path / threads / "cifar10_random_labels" / "run")
     assert_same_run(*runs)
