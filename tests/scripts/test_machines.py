@@ -72,7 +72,7 @@ def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     copy_sources(project)
     line = f"'{sys.executable}' {SCRIPT}.py {' '.join(SHORT)} --results-dir 'meine Läufe'"
     shell(line, project)
-    assert (project / "meine Läufe" / SCRIPT / "metrics.csv").read_bytes() == metrics
+    assert (project / "meine Läufe" / SCRIPT / "run" / "metrics.csv").read_bytes() == metrics
     code = "from theano_engine import T; print(T.tanh(T.ones(3)).sum().eval())"
     shell(f"'{sys.executable}' -c '{code}'", project, HOME=str(home), THEANO_FLAGS="")
     assert list((home / ".theano").glob("compiledir*"))
