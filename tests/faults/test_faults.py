@@ -47,7 +47,7 @@ def test_no_space_left(undisturbed, tmp_path):
         echo $(ls -A)
         mount -o remount,size=10m . || exit
         {RUN} 2>../full/later; echo $?
-        ls -A results/* | grep part
+        ls -A results/*/* | grep part
         mount -o remount,size=30m . || exit
         {RUN} --resume >../full/resumed; echo $?
         cp -r results ..
