@@ -1,4 +1,4 @@
-"""python -m memorization report|figures|sweep ...: what is not an experiment."""
+"""python -m memorization report|figures|sweep|summary ...: what is not an experiment."""
 
 import importlib
 import sys
@@ -9,6 +9,7 @@ COMMANDS = {
     "report": "memorization.report",
     "figures": "memorization.report.figures",
     "sweep": "memorization.sweep",
+    "summary": "memorization.export.summary",
 }
 NAME = "python -m memorization"
 

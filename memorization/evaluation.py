@@ -18,6 +18,7 @@ from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
 from memorization.architecture import Architecture, from_record
+from memorization.parameter_files import read_parameters, widths_of
 from memorization.run.folder import runs_below
 from memorization.run.labels import training_images
 from memorization.run.record import RUN_FILE, load_record
@@ -76,7 +77,7 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     from memorization import functions, networks
 
     network = networks.build(architecture)
-    networks.set_parameters(network, networks.read_parameters(params), str(params))
+    networks.set_parameters(network, read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
     mode = functions.execution_mode(chosen.device, mixed=architecture.mixed)
     test = functions.build_test(network, functions.shared_pool(images), mode=mode)
@@ -116,13 +117,11 @@ def load(
         )
     record = load_record(folder)
     params = chosen.params or folder / record["parameters"]
-    from memorization import networks
-
     architecture = from_record(record["network"])
-    arrays = networks.read_parameters(params)
+    arrays = read_parameters(params)
     convolutions = architecture.convolutions
     dense = len(architecture.widths) - convolutions + 1
-    widths = networks.widths_of(arrays, str(params), convolutions, dense)
+    widths = widths_of(arrays, str(params), convolutions, dense)
     if widths != list(architecture.widths):
         raise UserError(
             f"{params}: layers of {widths}, but {RUN_FILE} beside it tells of "
@@ -163,10 +162,8 @@ def _load_files_of_2017(chosen):
     if images.shape[1:] == (3072,):
         images = images.reshape(-1, *IMAGE_SHAPE)
     check_images(images, IMAGE_SHAPE, -1, 1, f"--images {chosen.images}")
-    from memorization import networks
-
-    arrays = networks.read_parameters(chosen.params)
-    widths = networks.widths_of(arrays, str(chosen.params))
+    arrays = read_parameters(chosen.params)
+    widths = widths_of(arrays, str(chosen.params))
     images = np.asarray(images, np.float32)
     architecture = Architecture(tuple(widths), activation=chosen.activation)
     return chosen.params, images, labels, architecture

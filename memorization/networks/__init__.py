@@ -6,12 +6,10 @@ from memorization.networks.parameters import (
     dense_l2,
     parameter_counts,
     parameter_names,
-    read_parameters,
     replace_weights_by_sign,
     save_parameters,
     set_parameters,
     start_from,
-    widths_of,
 )
 
 __all__ = [
@@ -20,10 +18,8 @@ __all__ = [
     "dense_l2",
     "parameter_counts",
     "parameter_names",
-    "read_parameters",
     "replace_weights_by_sign",
     "save_parameters",
     "set_parameters",
     "start_from",
-    "widths_of",
 ]

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from support.project import PROJECT, check_one_line, run_command, run_script
 
 from foundations.errors import UserError
-from memorization import sweep
-from memorization.networks import parameters
+from memorization import parameter_files, sweep
 from memorization.report import figures
 from memorization.run import folder as run_folder
 from memorization.run import state as checkpoint
@@ -36,7 +35,7 @@ POOL = 10_000
 READERS = {
     "state.npz": checkpoint.read_progress,
     "labels.npz": lambda path: load_labels(path.parent, POOL, 10),
-    "model_parameters.npz": parameters.read_parameters,
+    "model_parameters.npz": parameter_files.read_parameters,
     "image_history.npz": lambda path: figures._read_history(path),
     "run.json": lambda path: load_record(path.parent),
     "metrics.csv": run_folder.load_metrics,
