@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SAME_AS_DEFAULT = object()
@@ -46,3 +46,14 @@ class Option:
         if self.before is SAME_AS_DEFAULT:
             return self.default
         return self.before(recorded) if callable(self.before) else self.before
+
+
+def option_field(help: str, decides: Decides, **more: Any) -> Any:
+    """The field of a dataclass that is an option; `more` are the fields of `Option`."""
+    option = Option(help, decides, **more)
+    return field(default=option.default, metadata={"option": option})
+
+
+def flag(name: str) -> str:
+    """The option `name` as it is written on the command line."""
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,97 @@
+"""The options that say what is trained and tested on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import DATA_SETS
+from datasets.transformations import IMAGES
+from memorization.command_line import ArgumentParser, fraction, positive_int
+from memorization.option import Decides, flag, option_field
+
+# The others are what --synthetic has in the place of these.
+NAMED_DATA_SETS = tuple(name for name in DATA_SETS if not name.startswith("synthetic-"))
+
+PATTERN_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """The data set."""
+
+    data: str | None = option_field(
+        "data set (default: the experiment's own)",
+        Decides.OUTCOME,
+        unset="its own",
+        parse=str,
+        choices=NAMED_DATA_SETS,
+    )
+    patterns: Sequence[int] | None = option_field(
+        "with --data patterns: how many to train on, and of how many values +1 or -1 each",
+        Decides.OUTCOME,
+        parse=positive_int,
+        nargs=2,
+        metavar=("N", "D"),
+    )
+    classes: int | None = option_field(
+        f"with --data patterns: classes of their labels (default: {PATTERN_CLASSES})",
+        Decides.OUTCOME,
+        parse=positive_int,
+        metavar="K",
+    )
+    data_dir: str | None = option_field(
+        "folder with the data set (default: $BINARYNET_DATA, $PYLEARN2_DATA_PATH, "
+        "datasets/data, in this order)",
+        # What it holds does: the data set's fingerprint is compared.
+        Decides.NOTHING,
+        parse=str,
+        metavar="DIR",
+    )
+    synthetic: bool = option_field(
+        "train on drawn digits; needs no data set", Decides.OUTCOME, default=False
+    )
+
+
+def _images_before(recorded: Mapping[str, Any]) -> str:
+    """--images of a run from before that option: one experiment alone put others in their place."""
+    return "gaussian-0.1" if recorded.get("experiment") == "cifar10_randX_input" else "true"
+
+
+@dataclass(frozen=True)
+class ChangedDataOptions:
+    """What is done to its labels and images."""
+
+    corruption: float = option_field(
+        "share of the labels that is replaced",
+        Decides.OUTCOME,
+        parse=fraction,
+        metavar="F",
+        default=0.0,
+    )
+    images: str = option_field(
+        "what the images are: the data set's own, or others in their place (docs/images.md)",
+        Decides.OUTCOME,
+        parse=str,
+        default="true",
+        choices=tuple(IMAGES),
+        before=_images_before,
+    )
+
+
+def check_data(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
+    """End with a line where the options that name the data set exclude each other."""
+    drawn = "--synthetic" if chosen.synthetic else "--data patterns"
+    if chosen.data_dir is not None and (chosen.synthetic or chosen.data == "patterns"):
+        parser.error(f"{drawn} draws its data set, which --data-dir names; leave out either")
+    if chosen.synthetic and f"synthetic-{chosen.data}" not in DATA_SETS and chosen.data:
+        parser.error(f"--synthetic has no digits drawn for --data {chosen.data}; leave out either")
+    if chosen.data == "patterns":
+        if chosen.patterns is None:
+            parser.error("--data patterns needs --patterns N D: how many, of how many values each")
+        chosen.classes = chosen.classes or PATTERN_CLASSES
+    elif chosen.patterns is not None or chosen.classes is not None:
+        name = "classes" if chosen.patterns is None else "patterns"
+        parser.error(f"{flag(name)} is for --data patterns")

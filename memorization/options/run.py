@@ -1,0 +1,78 @@
+"""The options that say where a run is kept, what it shows and what computes it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from memorization.command_line import ArgumentParser, folder_name, positive_int
+from memorization.option import Decides, option_field
+
+DEVICES = ("cpu", "torch-cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The run itself."""
+
+    results_dir: str = option_field(
+        "folder under which the run's folder is made",
+        Decides.NOTHING,
+        parse=str,
+        metavar="DIR",
+        default="results",
+    )
+    name: str | None = option_field(
+        "name of the run's folder (default: the seed and what differs from the defaults)",
+        Decides.NOTHING,
+        parse=folder_name,
+        metavar="NAME",
+    )
+    overwrite: bool = option_field(
+        "start over where a run exists already", Decides.NOTHING, default=False
+    )
+    resume: bool = option_field(
+        "go on with a run that was stopped or killed", Decides.NOTHING, default=False
+    )
+    exact: bool = option_field(
+        "with --resume: refuse where threads, versions or machine are not those recorded",
+        Decides.NOTHING,
+        default=False,
+    )
+    save_every: int = option_field(
+        "epochs between two saves of the state",
+        Decides.NOTHING,
+        parse=positive_int,
+        metavar="N",
+        default=1,
+    )
+    quiet: bool = option_field("print the final table alone", Decides.NOTHING, default=False)
+    measure: bool = option_field(
+        "measure what memorisation research does (docs/measures.md)",
+        Decides.COLUMNS,
+        default=False,
+    )
+    tensorboard: bool = option_field(
+        "write TensorBoard event files as well", Decides.NOTHING, default=False
+    )
+    device: str = option_field(
+        "what executes the graph", Decides.OUTCOME, parse=str, default="cpu", choices=DEVICES
+    )
+    tf32: bool = option_field(
+        "with --device cuda: round gradients' operands to TF32 (docs/gpu.md)",
+        Decides.OUTCOME,
+        default=False,
+    )
+    as_in_2017: bool = option_field(
+        "keep the original's mistakes that change what is measured (README, deviations)",
+        Decides.OUTCOME,
+        default=False,
+    )
+
+
+def check_run(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
+    """End with a line where the options of the run exclude each other."""
+    if chosen.resume and chosen.overwrite:
+        parser.error("--resume and --overwrite exclude each other")
+    if chosen.tf32 and chosen.device != "cuda":
+        parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")

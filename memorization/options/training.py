@@ -1,0 +1,59 @@
+"""The options that say how a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memorization.command_line import positive_float, positive_int, seed_number, whole_number
+from memorization.option import Decides, option_field
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The course of training."""
+
+    epochs: int = option_field(
+        "passes over the training set",
+        Decides.OUTCOME,
+        parse=whole_number,
+        metavar="N",
+        default=500,
+    )
+    batch_size: int = option_field(
+        "images per training step", Decides.OUTCOME, parse=positive_int, metavar="N", default=50
+    )
+    seed: int = option_field(
+        "of labels, noise, weights, dropout and the order of the batches",
+        Decides.OUTCOME,
+        parse=seed_number,
+        metavar="N",
+        default=0,
+    )
+    label_seed: int | None = option_field(
+        "of the labels alone (default: that of --seed)",
+        Decides.OUTCOME,
+        unset="as seed",
+        parse=seed_number,
+        metavar="N",
+    )
+    lr_start: float = option_field(
+        "learning rate of the first epoch",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1e-3,
+    )
+    lr_fin: float = option_field(
+        "learning rate reached after the last epoch",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1e-6,
+    )
+    train_size: int | None = option_field(
+        "keep the first N training images (default: all)",
+        Decides.OUTCOME,
+        unset="all",
+        parse=positive_int,
+        metavar="N",
+    )
