@@ -1,4 +1,4 @@
-"""python -m memorization report|figures|sweep|summary ...: what is not an experiment."""
+"""python -m memorization report|figures|sweep|summary|export ...: what is not an experiment."""
 
 import importlib
 import sys
@@ -10,6 +10,7 @@ COMMANDS = {
     "figures": "memorization.report.figures",
     "sweep": "memorization.sweep",
     "summary": "memorization.export.summary",
+    "export": "memorization.export.command",
 }
 NAME = "python -m memorization"
 

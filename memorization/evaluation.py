@@ -18,6 +18,7 @@ from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line, options
 from memorization.architecture import Architecture, from_record
+from memorization.export import inference, packed, scored
 from memorization.parameter_files import read_parameters, widths_of
 from memorization.run.folder import runs_below
 from memorization.run.labels import training_images
@@ -34,7 +35,12 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
     """The evaluation's options from the command line `argv`."""
     parser = command_line.ArgumentParser(Path(script).name, documentation)
     add = parser.add_argument
-    add("--params", type=Path, metavar="FILE", help="parameters (default: the newest SVHN run's)")
+    add(
+        "--params",
+        type=Path,
+        metavar="FILE",
+        help="parameters, or a packed network (default: the newest SVHN run's)",
+    )
     add(
         "--count",
         type=command_line.positive_int,
@@ -73,14 +79,7 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     Without --params it is the newest run on the data set `default_data`.
     """
     params, images, labels, architecture = load(chosen, default_data)
-    # Late, since they import Theano.
-    from memorization import functions, networks
-
-    network = networks.build(architecture)
-    networks.set_parameters(network, read_parameters(params), str(params))
-    networks.replace_weights_by_sign(network)
-    mode = functions.execution_mode(chosen.device, mixed=architecture.mixed)
-    test = functions.build_test(network, functions.shared_pool(images), mode=mode)
+    test = _test_of(params, images, architecture, chosen.device)
     start = time.perf_counter()
     result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
     run_time = time.perf_counter() - start
@@ -95,14 +94,39 @@ def command(main: Callable[[], Any]) -> NoReturn:
     command_line.run_command(main)
 
 
+def _test_of(params: Path, images, architecture: Architecture | None, device: str) -> Callable:
+    """What gives losses and predictions of image numbers and labels; see `training_loop.evaluate`.
+
+    `architecture` is None for a packed file, which needs no Theano.
+    """
+    if architecture is None:
+        network = packed.load(params)
+        return scored.test_of(lambda x: inference.scores(network, x), images)
+    # Late, since they import Theano.
+    from memorization import functions, networks
+
+    network = networks.build(architecture)
+    networks.set_parameters(network, read_parameters(params), str(params))
+    networks.replace_weights_by_sign(network)
+    if device == "cpu" and architecture.weights == architecture.activations == "binary":
+        # Bit for bit what exported networks compute.
+        return scored.test_of(functions.build_scores(network), images)
+    mode = functions.execution_mode(device, mixed=architecture.mixed)
+    return functions.build_test(network, functions.shared_pool(images), mode=mode)
+
+
 def load(
     chosen: argparse.Namespace, default_data: str
-) -> tuple[Path, np.ndarray, np.ndarray, Architecture]:
+) -> tuple[Path, np.ndarray, np.ndarray, Architecture | None]:
     """Path of the parameters, images (n, *image shape), labels (n,), the network's architecture.
 
     Without --params the newest run on the data set `default_data`. The network never draws its
-    weights: of binary ones the evaluation sees the signs alone, float ones stay as they are.
+    weights: of binary ones the evaluation sees the signs alone, float ones stay as they are. The
+    architecture is None where the parameters are those of a packed file.
     """
+    exported = chosen.params is not None and packed.is_packed(chosen.params)
+    if exported and chosen.device != "cpu":
+        raise UserError(f"{chosen.params}: a packed network runs on the CPU alone (--device)")
     if chosen.images is not None:
         return _load_files_of_2017(chosen)
     folder = (
@@ -117,6 +141,13 @@ def load(
         )
     record = load_record(folder)
     params = chosen.params or folder / record["parameters"]
+    if exported:
+        if differing := _other_run(packed.load(params).record, record):
+            raise UserError(
+                f"{params}: not exported from the run whose {RUN_FILE} lies beside it: its "
+                f"{differing} is another"
+            )
+        return params, *training_images(folder, record, chosen.data_dir, chosen.count), None
     architecture = from_record(record["network"])
     arrays = read_parameters(params)
     convolutions = architecture.convolutions
@@ -129,6 +160,12 @@ def load(
         )
     images, labels = training_images(folder, record, chosen.data_dir, chosen.count)
     return params, images, labels, replace(architecture, stochastic=False)
+
+
+def _other_run(exported: dict[str, Any], record: dict[str, Any]) -> str | None:
+    """In what the record that was exported differs from that of the run; None where in nothing."""
+    parts = ("experiment", "network", "data", "seed")
+    return next((part for part in parts if exported.get(part) != record.get(part)), None)
 
 
 def newest_run(results_dir: Path, data_name: str) -> Path:
@@ -162,9 +199,14 @@ def _load_files_of_2017(chosen):
     if images.shape[1:] == (3072,):
         images = images.reshape(-1, *IMAGE_SHAPE)
     check_images(images, IMAGE_SHAPE, -1, 1, f"--images {chosen.images}")
+    images = np.asarray(images, np.float32)
+    if packed.is_packed(chosen.params):
+        exported = packed.load(chosen.params)
+        if (exported.image_shape, len(exported.class_names)) != (IMAGE_SHAPE, N_CLASSES):
+            raise UserError(f"{chosen.params}: a network for other images or classes (--images)")
+        return chosen.params, images, labels, None
     arrays = read_parameters(chosen.params)
     widths = widths_of(arrays, str(chosen.params))
-    images = np.asarray(images, np.float32)
     architecture = Architecture(tuple(widths), activation=chosen.activation)
     return chosen.params, images, labels, architecture
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import binary_net
+import datasets
 from binary_net import lasagne
 from foundations.errors import UserError
-from memorization.networks import parameter_names
+from memorization.networks import parameter_names, scores
 from theano_engine import T, theano
 from training_loop.loop import Functions
 
@@ -142,6 +143,17 @@ def build_test(
     losses = squared_hinge(targets(network, labels), output).mean(axis=1)
     predicted = predicted_classes(network, output)
     return theano.function([numbers, labels], [losses, predicted], mode=mode, name="test")
+
+
+def build_scores(network: lasagne.layers.Layer) -> Callable:
+    """A function from images (n, *image shape), as a pool has them, to its `scores`."""
+    _check_configuration()
+    shape = lasagne.layers.get_all_layers(network)[0].shape
+    images = T.TensorType("float32", (False,) * len(shape))("images")
+    compute = theano.function([images], scores(network, images), name="scores")
+    return lambda batch: compute(
+        batch if batch.dtype == np.float32 else datasets.to_unit_range(batch)
+    )
 
 
 def _inputs():

@@ -11,6 +11,7 @@ from memorization.networks.parameters import (
     set_parameters,
     start_from,
 )
+from memorization.networks.scores import scores
 
 __all__ = [
     "binarized_layers",
@@ -20,6 +21,7 @@ __all__ = [
     "parameter_names",
     "replace_weights_by_sign",
     "save_parameters",
+    "scores",
     "set_parameters",
     "start_from",
 ]

@@ -1,0 +1,54 @@
+"""python -m memorization export RUN --to packed|c|onnx: a trained network for other programs.
+
+RUN is the folder of a run, or its .npz of parameters. docs/export.md describes what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from foundations.errors import UserError
+from foundations.reading import MOST_OF_A_PATH, printable
+from memorization import command_line
+from memorization.export import packed
+from memorization.export.folding import fold
+from memorization.export.network import TrainedNetwork, load
+
+
+def _packed(network: TrainedNetwork, path: Path) -> list[Path]:
+    packed.save(path, fold(network))
+    return [path]
+
+
+# By --to: the ending of the file, and what writes it and tells which files it wrote.
+FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork, Path], list[Path]]]] = {
+    "packed": (".h5", _packed),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command_line.ArgumentParser("python -m memorization export", __doc__)
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="the folder of a run, or its .npz")
+    add("--to", choices=tuple(FORMATS), required=True, help="what to write")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to (default: beside the parameters, under their name)",
+    )
+    add("--overwrite", action="store_true", help="in the place of a file that is there")
+    chosen = parser.parse_args(argv)
+    network = load(chosen.run)
+    ending, write = FORMATS[chosen.to]
+    path = chosen.output or network.source.with_suffix(ending)
+    if path.exists() and not chosen.overwrite:
+        shown = printable(path, MOST_OF_A_PATH)
+        raise UserError(f"{shown} is there already; give --overwrite, or another --output")
+    if not path.parent.is_dir():
+        raise UserError(f"{printable(path.parent, MOST_OF_A_PATH)}: no such folder (--output)")
+    for written in write(network, path):
+        shown = printable(written, MOST_OF_A_PATH)
+        print(f"{shown}: {written.stat().st_size:,} bytes")
+    print(f"{printable(network.source, MOST_OF_A_PATH)}: {network.source.stat().st_size:,} bytes")
