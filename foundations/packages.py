@@ -9,6 +9,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
 NEEDED = ("numpy", "scipy", "h5py", "six", "theano", "lasagne", "requests", "tqdm", "matplotlib")
+# What predicting with a packed network takes; all else is asked for where it is needed.
+NEEDED_TO_PREDICT = ("numpy", "h5py")
 
 
 def check() -> None:
@@ -23,7 +25,8 @@ def check() -> None:
     if sys.version_info < OLDEST_PYTHON:
         lacking = f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old"
     else:
-        missing = [package for package in NEEDED if importlib.util.find_spec(package) is None]
+        needed = NEEDED_TO_PREDICT if sys.argv[:2] == ["-m", "predict"] else NEEDED
+        missing = [package for package in needed if importlib.util.find_spec(package) is None]
         if not missing:
             return
         lacking = f"{sys.executable} has no {', '.join(missing)}"

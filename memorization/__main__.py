@@ -1,4 +1,4 @@
-"""python -m memorization report|figures|sweep|summary|export ...: what is not an experiment."""
+"""python -m memorization COMMAND ...: what is not an experiment."""
 
 import importlib
 import sys
@@ -11,6 +11,7 @@ COMMANDS = {
     "sweep": "memorization.sweep",
     "summary": "memorization.export.summary",
     "export": "memorization.export.command",
+    "predict": "memorization.predict.command",
 }
 NAME = "python -m memorization"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from memorization.export.folding import PackedLayer, PackedNetwork, affine, is_high
+from memorization.export.model import PackedLayer, PackedNetwork, affine, is_high
 
 # Of one array of laid out images, in numbers.
 _MOST_NUMBERS = 1 << 24
@@ -58,7 +58,7 @@ def _scores(network, weights, images):
             x = x.reshape(len(x), -1)
         sums = _ordered_sums(layer, x, rows) if number == 0 else _exact_sums(layer, x, rows)
         if layer.pools:
-            sums = _pooled(sums)
+            sums = pooled(sums)
         shape = (-1, *(1,) * (sums.ndim - 2))
         if layer.affine is None:
             assert layer.threshold is not None and layer.flipped is not None
@@ -101,17 +101,24 @@ def _exact_sums(layer: PackedLayer, x: np.ndarray, rows: np.ndarray) -> np.ndarr
     """The same of whole numbers, as matrix products."""
     if not layer.convolutional:
         return x @ rows.T
-    channels, height, width = layer.input_shape
+    return np.matmul(rows, laid_out(x)).reshape(len(x), layer.units, *x.shape[2:])
+
+
+def laid_out(x: np.ndarray) -> np.ndarray:
+    """What 3 x 3 windows see of x (n, channels, rows, columns), padded by a zero on each side.
+
+    (n, channels * 9, rows * columns), in the order channels, image rows, image columns.
+    """
+    count, channels, height, width = x.shape
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    laid_out = np.empty((len(x), channels, 3, 3, height, width), np.float32)
+    windows = np.empty((count, channels, 3, 3, height, width), np.float32)
     for row in range(3):
         for column in range(3):
-            laid_out[:, :, row, column] = padded[:, :, row : row + height, column : column + width]
-    columns = laid_out.reshape(len(x), -1, height * width)
-    return np.matmul(rows, columns).reshape(len(x), layer.units, height, width)
+            windows[:, :, row, column] = padded[:, :, row : row + height, column : column + width]
+    return windows.reshape(count, channels * 9, height * width)
 
 
-def _pooled(sums: np.ndarray) -> np.ndarray:
+def pooled(sums: np.ndarray) -> np.ndarray:
     """Maxima of adjoining 2 x 2 windows; what fills no window is left out."""
     rows, columns = (size // 2 * 2 for size in sums.shape[2:])
     whole = sums[:, :, :rows, :columns]

@@ -21,7 +21,7 @@ import numpy as np
 from foundations import files, reading
 from foundations.reading import printable
 from memorization.architecture import UNITS
-from memorization.export.folding import MOST_INPUTS, PackedLayer, PackedNetwork
+from memorization.export.model import MOST_INPUTS, PackedLayer, PackedNetwork
 
 MAGIC = b"BINARYNETPACKED\n"
 VERSION = 1

@@ -18,7 +18,8 @@ from support.trained import ARCHITECTURES, images_of, parameters, trained
 from foundations.errors import UserError
 from memorization import functions, networks
 from memorization.export import inference, packed
-from memorization.export.folding import affine, fold, is_high
+from memorization.export.folding import fold
+from memorization.export.model import affine, is_high
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -1,0 +1,150 @@
+"""python -m memorization predict NETWORK IMAGE...: which classes a network sees in images.
+
+NETWORK is a packed network (python -m memorization export), the folder of a run, or its .npz of
+parameters. IMAGE is a PNG, a JPEG, a .npy array (channels, rows, columns) or (n, channels, rows,
+columns), or a folder of such. An image that cannot be taken is named in a line; the others are
+told all the same, and the exit code is 2.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from foundations import files
+from foundations.errors import UserError
+from foundations.reading import printable
+from memorization import command_line
+from memorization.export import inference, packed
+from memorization.predict import images
+
+PROGRAM = "python -m memorization predict"
+
+# Images computed, and told, at once.
+_STEP = 256
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What predicting takes: the form of the images, the names of the classes, the scores."""
+
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    scores: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What each score is called; a single one is that of the second class."""
+        return self.class_names if len(self.class_names) != 2 else self.class_names[1:]
+
+
+def predictor(place: Path) -> Predictor:
+    """The network of a packed file, a run or an `.npz`; UserError where there is none."""
+    if packed.is_packed(place):
+        network = packed.load(place)
+    else:
+        # Late: a packed file needs none of it.
+        from memorization.export import folding, twin
+        from memorization.export.network import load
+
+        trained = load(place)
+        if not trained.binary:
+            return Predictor(
+                trained.architecture.image_shape,
+                trained.class_names,
+                lambda batch: twin.scores(trained, batch),
+            )
+        network = folding.fold(trained)
+    return Predictor(
+        network.image_shape, network.class_names, lambda batch: inference.scores(network, batch)
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = command_line.ArgumentParser(PROGRAM, __doc__)
+    add = parser.add_argument
+    add("network", type=Path, metavar="NETWORK", help="a packed network, a run's folder, an .npz")
+    add("images", type=Path, metavar="IMAGE", nargs="+", help="images, or folders of them")
+    add("--resize", action="store_true", help="bring pictures of other sizes to the network's")
+    add(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write a line per image as CSV instead of a table; - is the standard output",
+    )
+    chosen = parser.parse_args(argv)
+    network = predictor(chosen.network)
+    reader = _Reader(images.Wanted(network.image_shape, chosen.resize))
+    told = _told(network, reader.images(chosen.images))
+    if chosen.csv is None:
+        _print_table(network, told)
+    elif str(chosen.csv) == "-":
+        _write_csv(sys.stdout, network, told)
+    else:
+        with files.replacing(chosen.csv, "w") as stream:
+            _write_csv(stream, network, told)
+    if reader.failed:
+        sys.stdout.flush()
+        sys.exit(2)
+
+
+class _Reader:
+    """Reads images one after the other, tells in a line what cannot be read, and remembers it."""
+
+    def __init__(self, wanted: images.Wanted):
+        self.wanted = wanted
+        self.failed = False
+
+    def images(self, places: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
+        for place in places:
+            for path in self._whole(images.files_of(place)):
+                yield from self._whole(images.read(path, self.wanted))
+
+    def _whole(self, items: Iterator) -> Iterator:
+        try:
+            yield from items
+        except UserError as error:
+            self.failed = True
+            line = printable(error, command_line.MOST_OF_A_LINE)
+            print(f"{PROGRAM}: error: {line}", file=sys.stderr)
+
+
+# Name, class and scores of each image.
+Told = Iterator[tuple[str, str, np.ndarray]]
+
+
+def _told(network: Predictor, found: Iterator[tuple[str, np.ndarray]]) -> Told:
+    # Bytes and floats apart: in one array they would all be floats.
+    for _, kind in itertools.groupby(found, lambda named: named[1].dtype):
+        while batch := list(itertools.islice(kind, _STEP)):
+            names, pixels = zip(*batch)
+            scores = network.scores(np.stack(pixels))
+            for name, number, row in zip(names, inference.predicted_classes(scores), scores):
+                yield name, network.class_names[number], row
+
+
+def _print_table(network: Predictor, told: Told) -> None:
+    table = [["image", "class", *map(printable, network.outputs)]]
+    table += [[name, printable(c), *(f"{s:.4f}" for s in row)] for name, c, row in told]
+    if len(table) == 1:
+        return
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for line in table:
+        texts = [text.ljust(width) for text, width in zip(line[:2], widths)]
+        texts += [text.rjust(width) for text, width in zip(line[2:], widths[2:])]
+        print("  ".join(texts).rstrip())
+
+
+def _write_csv(stream: IO[str], network: Predictor, told: Told) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["image", "class", *(f"score {printable(name)}" for name in network.outputs)])
+    for name, label, row in told:
+        # Enough digits for float32 to be read back as it was.
+        writer.writerow([name, printable(label), *(f"{score:.9g}" for score in row)])
