@@ -127,7 +127,7 @@ def test_what_cannot_be_taken_is_told_in_a_line_each(colours, tmp_path):
         **{"sixteen.png": "16 bits", "deep.png": "16 bits", "animated.png": "animated"},
         **{"moving.gif": "no readable image", "small.png": "--resize", "cut.png": "truncated"},
         **{"empty.png": "no readable image", "bomb.png": "too many", "wrong.npy": "(32, 32, 3)"},
-        **{"double.npy": "float64", "loud.npy": "from 2 to 2", "objects.npy": "allow_pickle"},
+        **{"double.npy": "float64", "loud.npy": "from 2 to 2", "objects.npy": "objects"},
         **{"none": "no image in it", "gone.png": "no such file"},
     }
     done = run_command("predict", colours, *wrong, "good.png", "--csv", "-", cwd=tmp_path)
