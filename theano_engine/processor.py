@@ -18,7 +18,7 @@ from foundations.errors import UserError
 VARIABLE = "ENGINE_INSTRUCTION_SET"
 
 # Each level includes those before it; the flags are those that it adds, as Linux names them. The
-# numbers of the levels are those of the enumeration in kernels/common/instruction_set.h.
+# numbers of the levels are those that kernels/common/instruction_set.h knows.
 _ADDED = {
     "portable": (),
     "avx2": ("avx2", "fma"),

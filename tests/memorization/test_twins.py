@@ -9,6 +9,7 @@ from binary_net import lasagne
 from memorization import functions, networks
 from memorization.architecture import Architecture
 from theano_engine import processor
+from theano_engine.ops.gradient_conv import LEVEL
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
 
@@ -17,8 +18,10 @@ pytestmark = pytest.mark.slow
 LEARNING_RATE = 1e-3
 STEPS = 10
 BATCH = 20
-# Of every sum from the edge of a unit, so that float32 and float64 are on the same side of it.
+# Of every sum from the edge of a unit, so that float32 and float64 are on the same side of it; more
+# where the edge is a jump, since what ten steps of float32 add up to differs between processors.
 MARGIN = 1e-6
+MARGIN_OF_JUMP = 1e-5
 UNITS = {
     ("tanh", "hard"): lambda x: torch.clamp(x, -1, 1),
     ("sigmoid", "hard"): lambda x: torch.clamp((x + 1) / 2, 0, 1),
@@ -79,7 +82,8 @@ class Peer:
                 x = x.flatten(1) @ W + b
             x = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True, eps=1e-4)
             if number < 8:
-                assert x.detach().abs().min() > MARGIN
+                jumps = self.architecture.activations == "binary"
+                assert x.detach().abs().min() > (MARGIN_OF_JUMP if jumps else MARGIN)
                 x = unit(x)
         targets = 2 * torch.nn.functional.one_hot(labels, 10) - 1
         return torch.clamp(1 - targets * x, min=0).square().mean()
@@ -142,6 +146,14 @@ TWINS = [
 ]
 
 
+# Of the images, where those of 5 come too near to a jump.
+SEEDS = {
+    ("binary", "binary", "tanh"): 8,
+    ("float", "binary", "tanh"): 24,
+    ("float", "binary", "sigmoid"): 14,
+}
+
+
 @pytest.mark.parametrize(("weights", "activations", "activation"), TWINS)
 def test_losses_are_those_of_pytorch(weights, activations, activation):
     architecture = Architecture(
@@ -153,13 +165,13 @@ def test_losses_are_those_of_pytorch(weights, activations, activation):
     )
     network = networks.build(architecture, seed=4)
     peer = Peer(architecture, start(network))
-    random = np.random.RandomState(5)
+    random = np.random.RandomState(SEEDS.get((weights, activations, activation), 5))
     images = random.uniform(-1, 1, (STEPS * BATCH, 3, 8, 8)).astype(np.float32)
     labels = random.randint(0, 10, STEPS * BATCH)
     mode = functions.execution_mode("cpu", mixed=architecture.mixed)
     train = functions.build_training(network, functions.shared_pool(images), mode=mode)
     ops = {type(node.op).__name__ for node in train.maker.fgraph.apply_nodes}
-    if processor.supports("avx512"):
+    if processor.supports(LEVEL):
         assert ("MixedConv2d" in ops) == architecture.mixed
     assert ("BinaryConv2d" in ops) == (weights == activations == "binary")
     ours, theirs = [], []

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from support.project import PROJECT
+from theano_engine import processor
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 THREADING = {"one thread": ["-fopenmp-simd"], "two threads": ["-fopenmp"]}
@@ -16,7 +17,7 @@ def run_sanitized(source: Path, folder: Path, *flags: str) -> str:
     program = folder / "sanitized"
     command = [
         "g++",
-        "-DKERNEL_INSTRUCTION_SET=3",
+        f"-DKERNEL_INSTRUCTION_SET={processor.LEVELS.index(processor.level())}",
         "-DKERNEL_CONTRACTS=1",
         "-std=c++11",
         "-O1",

@@ -106,7 +106,6 @@ static bool convolution(const gradient_conv::Geometry& g, float low, float high,
     if (!gradient_conv::filter_products(g, x, top.data(), gemm, threads, found_filters.data()) ||
         !same("filter products", found_filters, filters_gradient, 0))
         return false;
-    if (!__builtin_cpu_supports("avx512f")) return true;
     return gradient_conv::input_gradient(g, w, t, low, high, threads, found_images.data()) &&
            same("image gradient", found_images, images_gradient, 0) &&
            gradient_conv::filter_gradient(g, x, r, low, high, threads, found_filters.data()) &&

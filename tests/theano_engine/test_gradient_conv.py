@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.kernel_settings import INSTRUCTION_SETS, kernels_with
 
 from theano_engine import T, processor, theano
-from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
+from theano_engine.ops.gradient_conv import (
+    LEVEL,
+    BinaryConvFilterGradient,
+    BinaryConvInputGradient,
+)
 
-if not processor.supports("avx512"):
-    pytest.skip("the table-lookup kernels need AVX-512", allow_module_level=True)
+if not processor.supports(LEVEL):
+    pytest.skip(f"the table-lookup kernels need {LEVEL}", allow_module_level=True)
+
+# Those that the kernels have a form of their own for.
+SETS_WITH_FORMS = [name for name in INSTRUCTION_SETS if name in ("avx2", "avx512")]
 
 # border mode, subsample, filter_flip, values, filter size
 CONVOLUTIONS = [
@@ -88,9 +96,15 @@ def _functions(convolution):
     ]
 
 
+@pytest.fixture(scope="module", params=SETS_WITH_FORMS)
+def instruction_set(request):
+    return request.param
+
+
 @pytest.fixture(scope="module", params=CONVOLUTIONS, ids=str)
-def convolution(request):
-    return request.param, *_functions(request.param)
+def convolution(request, instruction_set):
+    with kernels_with(instruction_set, threads=2):
+        return request.param, *_functions(request.param)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -206,7 +220,7 @@ def test_each_rewrite_can_be_excluded(graph, name):
 
 def test_capped_instruction_set_leaves_theanos_ops(graph, monkeypatch):
     inputs, gradients = graph
-    monkeypatch.setenv(processor.VARIABLE, "avx2")
+    monkeypatch.setenv(processor.VARIABLE, "portable")
     assert not set(REWRITES.values()) & _ops(theano.function(inputs, gradients[:2]))
     monkeypatch.setenv(processor.VARIABLE, "sse9")
     with pytest.raises(processor.InstructionSetError, match="ENGINE_INSTRUCTION_SET=sse9"):

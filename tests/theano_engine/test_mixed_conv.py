@@ -7,11 +7,15 @@ import pytest
 
 from theano_engine import T, processor, theano
 from theano_engine.ops.binary_units import binarization
-from theano_engine.ops.gradient_conv import BinaryConvFilterGradient, BinaryConvInputGradient
+from theano_engine.ops.gradient_conv import (
+    LEVEL,
+    BinaryConvFilterGradient,
+    BinaryConvInputGradient,
+)
 from theano_engine.ops.mixed_conv import MixedConv2d
 
-if not processor.supports("avx512"):
-    pytest.skip("the table-lookup kernels need AVX-512", allow_module_level=True)
+if not processor.supports(LEVEL):
+    pytest.skip(f"the table-lookup kernels need {LEVEL}", allow_module_level=True)
 
 # border mode, filter_flip, values, filter size
 CONVOLUTIONS = [

@@ -180,7 +180,7 @@ C_CODE = """
     const binary::Images source = {images.data(), NULL};
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
-    status = binary::convolve(instruction_set(), kernel_threads(), geometry, coding, source,
+    status = binary::convolve(kernel_threads(), geometry, coding, source,
                               filters.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }

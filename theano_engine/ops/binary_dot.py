@@ -65,7 +65,7 @@ C_CODE = """
     if (!fresh_output(&%(out)s, 2, shape)) { %(fail)s }
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
-    status = binary::multiply(instruction_set(), kernel_threads(), shape[0], depth, shape[1],
+    status = binary::multiply(kernel_threads(), shape[0], depth, shape[1],
                               %(params)s->unit_x ? binary::UNIT : binary::SIGN, x.data(),
                               w.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS

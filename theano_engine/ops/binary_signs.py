@@ -294,7 +294,7 @@ class BinaryConvSigns(_StepsOp):
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
     status = binary::convolve_signs(
-        instruction_set(), kernel_threads(), geometry, coding, source, filters.data(),
+        kernel_threads(), geometry, coding, source, filters.data(),
         {params}->scale, pooling, signs, target);
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) {{ PyErr_NoMemory(); {fail} }}

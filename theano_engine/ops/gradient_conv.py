@@ -16,7 +16,7 @@ from theano_engine.ops.kernel_op import KernelOp
 from theano_engine.ops.padding import pads_of
 
 # The lowest instruction set that the kernels of two-valued operands have a form for.
-LEVEL = "avx512"
+LEVEL = "avx2"
 
 _GEOMETRY = dict.fromkeys(
     ("pad_top", "pad_bottom", "pad_left", "pad_right", "row_stride", "column_stride", "flip"),

@@ -23,7 +23,7 @@ namespace binary {
 enum Coding { SIGN, UNIT, REAL };
 
 // Whether products are looked up by nibble, rather than counted by bits of words.
-inline bool reads_nibbles(InstructionSet path) { return path == AVX2 || path == AVX512; }
+inline bool reads_nibbles() { return HAS_AVX2 && !HAS_AVX512_POPCOUNT; }
 
 inline size_t words_of(size_t channels) { return (channels + 31) / 32; }
 

@@ -8,29 +8,25 @@
 
 namespace binary {
 
-inline bool pack_planes(InstructionSet path, const float* planes, size_t channels,
-                        ptrdiff_t channel_stride, size_t pixels, Coding coding, uint32_t* words,
-                        size_t pitch) {
+inline bool pack_planes(const float* planes, size_t channels, ptrdiff_t channel_stride,
+                        size_t pixels, Coding coding, uint32_t* words, size_t pitch) {
 #if HAS_AVX512_POPCOUNT
-    if (path >= AVX512_POPCOUNT)
-        return pack_planes_avx512(planes, channels, channel_stride, pixels, coding, words, pitch);
-#endif
-#if HAS_AVX2
-    if (path >= AVX2)
-        return pack_planes_avx2(planes, channels, channel_stride, pixels, coding, words, pitch);
-#endif
+    return pack_planes_avx512(planes, channels, channel_stride, pixels, coding, words, pitch);
+#elif HAS_AVX2
+    return pack_planes_avx2(planes, channels, channel_stride, pixels, coding, words, pitch);
+#else
     return pack_planes_portable(planes, channels, channel_stride, pixels, coding, words, pitch);
+#endif
 }
 
-inline bool pack_row(InstructionSet path, const float* row, size_t channels, Coding coding,
-                     uint32_t* words) {
+inline bool pack_row(const float* row, size_t channels, Coding coding, uint32_t* words) {
 #if HAS_AVX512_POPCOUNT
-    if (path >= AVX512_POPCOUNT) return pack_row_avx512(row, channels, coding, words);
-#endif
-#if HAS_AVX2
-    if (path >= AVX2) return pack_row_avx2(row, channels, coding, words);
-#endif
+    return pack_row_avx512(row, channels, coding, words);
+#elif HAS_AVX2
+    return pack_row_avx2(row, channels, coding, words);
+#else
     return pack_row_portable(row, channels, coding, words);
+#endif
 }
 
 }  // namespace binary

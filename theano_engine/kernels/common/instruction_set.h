@@ -1,9 +1,8 @@
 // Which instruction set a kernel may use: the verdict of theano_engine/processor.py, handed over as
-// KERNEL_INSTRUCTION_SET when the kernel is compiled. What needs more is not compiled.
+// KERNEL_INSTRUCTION_SET, the number of one of its levels, when the kernel is compiled. What needs
+// more is not compiled.
 #ifndef COMMON_INSTRUCTION_SET_H
 #define COMMON_INSTRUCTION_SET_H
-
-enum InstructionSet { PORTABLE = 0, AVX2 = 1, AVX512 = 2, AVX512_POPCOUNT = 3 };
 
 #ifndef KERNEL_INSTRUCTION_SET
 #error "KERNEL_INSTRUCTION_SET is not defined: see theano_engine/kernels/__init__.py"
@@ -24,7 +23,5 @@ enum InstructionSet { PORTABLE = 0, AVX2 = 1, AVX512 = 2, AVX512_POPCOUNT = 3 };
 #define TARGET_AVX512_POPCOUNT \
     __attribute__((            \
         target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))
-
-static inline InstructionSet instruction_set() { return (InstructionSet)KERNEL_INSTRUCTION_SET; }
 
 #endif

@@ -19,24 +19,22 @@ struct PackedFilters {
     Buffer<uint8_t> nibbles;  // for the AVX2 path alone
     Buffer<bool> nan;
 
-    PackedFilters(InstructionSet path, size_t filters, size_t channels, size_t taps)
+    PackedFilters(size_t filters, size_t channels, size_t taps)
         : words(words_of(channels)),
           stride(words * taps),
           bits(filters * stride),
-          nibbles(reads_nibbles(path) ? 8 * filters * stride : 0),
+          nibbles(reads_nibbles() ? 8 * filters * stride : 0),
           nan(filters) {}
 
     bool allocated() const { return bits.data && nibbles.data && nan.data; }
 
     // Filter number `filter`: `channels` planes of `taps` floats.
-    void pack(InstructionSet path, size_t filter, const float* values, size_t channels, size_t taps,
-              Coding coding) {
+    void pack(size_t filter, const float* values, size_t channels, size_t taps, Coding coding) {
         uint32_t* packed = bits.data + filter * stride;
-        nan.data[filter] = taps == 1 ? pack_row(path, values, channels, coding, packed)
-                                     : pack_planes(path, values, channels, (ptrdiff_t)taps, taps,
-                                                   coding, packed, taps);
-        if (reads_nibbles(path))
-            split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
+        nan.data[filter] =
+            taps == 1 ? pack_row(values, channels, coding, packed)
+                      : pack_planes(values, channels, (ptrdiff_t)taps, taps, coding, packed, taps);
+        if (reads_nibbles()) split_filter(packed, words, taps, nibbles.data + 8 * filter * stride);
     }
 
     // Filter 0 of the product becomes number `first` of these.
@@ -58,7 +56,6 @@ struct Images {
 struct ImageColumns {
     const Geometry& geometry;
     const Layout& layout;
-    InstructionSet path;
     size_t words, word_pitch;
     bool nan;  // there are NaNs, in `nan_plane`
     Buffer<uint32_t> packed;
@@ -72,27 +69,26 @@ struct ImageColumns {
     size_t real_pitch;
     Buffer<float> reals;  // for real images, in place of all that holds bits
 
-    ImageColumns(const Geometry& g, const Layout& l, InstructionSet p, Coding coding)
+    ImageColumns(const Geometry& g, const Layout& l, Coding coding)
         : geometry(g),
           layout(l),
-          path(p),
           words(coding == REAL ? 0 : words_of(g.channels)),
-          word_pitch(plane_pitch(l.plane, reads_nibbles(p) ? 1 : 4)),
+          word_pitch(plane_pitch(l.plane, reads_nibbles() ? 1 : 4)),
           nan(false),
           packed(words * g.pixels()),
           nan_plane(g.pixels()),
-          packed_nibbles(reads_nibbles(p) ? 8 * words * g.pixels() : 0),
-          columns(reads_nibbles(p) ? 0 : words * word_pitch),
-          nibbles(reads_nibbles(p) ? 8 * words * word_pitch : 0),
+          packed_nibbles(reads_nibbles() ? 8 * words * g.pixels() : 0),
+          columns(reads_nibbles() ? 0 : words * word_pitch),
+          nibbles(reads_nibbles() ? 8 * words * word_pitch : 0),
           ones(coding == UNIT ? g.pixels() : 0),
           ones_columns(coding == UNIT ? l.plane + TILE : 0),
           ones_inside(coding == UNIT ? TILE * tiles_of(g.out_pixels()) : 0),
           real_pitch(plane_pitch(l.plane, 4)),
           reals(coding == REAL ? g.channels * real_pitch : 0) {
         // The room behind a plane is read with its last tile; its lanes are never stored.
-        if (columns.data && !reads_nibbles(p))
+        if (columns.data && !reads_nibbles())
             memset(columns.data, 0, words * word_pitch * sizeof *columns.data);
-        if (nibbles.data && reads_nibbles(p)) memset(nibbles.data, 0, 8 * words * word_pitch);
+        if (nibbles.data && reads_nibbles()) memset(nibbles.data, 0, 8 * words * word_pitch);
         if (ones_columns.data && coding == UNIT)
             memset(ones_columns.data, 0, (l.plane + TILE) * sizeof *ones_columns.data);
         if (reals.data && coding == REAL)
@@ -121,7 +117,7 @@ struct ImageColumns {
             lay_out(image, coding);
         } else {
             const float* image = images.floats + number * geometry.channels * pixels;
-            nan = pack_planes(path, image, geometry.channels, (ptrdiff_t)pixels, pixels, coding,
+            nan = pack_planes(image, geometry.channels, (ptrdiff_t)pixels, pixels, coding,
                               packed.data, pixels);
             if (nan) mark_nan(image);
             lay_out(packed.data, coding);
@@ -132,7 +128,7 @@ struct ImageColumns {
         const size_t pixels = geometry.pixels();
         if (coding == UNIT) count_ones(image);
 #if HAS_AVX2
-        if (reads_nibbles(path)) {
+        if (reads_nibbles()) {
             split_nibbles(image, words, pixels, pixels, packed_nibbles.data, pixels);
             for (size_t plane = 0; plane < 8 * words; ++plane)
                 layout.lay_out(packed_nibbles.data + plane * pixels, (uint8_t)0x80,
@@ -182,7 +178,6 @@ inline void fill_nan(float* out, size_t count, ptrdiff_t stride) {
 // What all threads share: the geometry's tables and the packed filters.
 struct Convolution {
     const Geometry& geometry;
-    const InstructionSet path;
     const Coding coding;
     const float scale;
     const Layout layout;
@@ -190,13 +185,12 @@ struct Convolution {
     const float* filters;    // as they came, for real images
     Buffer<int32_t> inside;  // channels times taps inside the image, per output pixel
 
-    Convolution(InstructionSet p, const Geometry& g, Coding c, const float* f, float s)
+    Convolution(const Geometry& g, Coding c, const float* f, float s)
         : geometry(g),
-          path(p),
           coding(c),
           scale(s),
           layout(g),
-          packed(p, c == REAL ? 0 : g.filters, g.channels, g.taps()),
+          packed(c == REAL ? 0 : g.filters, g.channels, g.taps()),
           filters(f),
           inside(TILE * tiles_of(g.out_pixels())) {
         for (size_t pixel = 0; allocated() && pixel < TILE * tiles_of(g.out_pixels()); ++pixel)
@@ -208,8 +202,7 @@ struct Convolution {
     void pack(size_t filter) {
         if (coding == REAL) return;
         const size_t size = geometry.channels * geometry.taps();
-        packed.pack(path, filter, filters + filter * size, geometry.channels, geometry.taps(),
-                    SIGN);
+        packed.pack(filter, filters + filter * size, geometry.channels, geometry.taps(), SIGN);
     }
 
     // Filters [first, last) of one image to `out`, (last - first) planes.
@@ -228,7 +221,7 @@ struct Convolution {
         product.out_stride = (ptrdiff_t)pixels;
         columns.use_in(&product);
         packed.use_in(&product, first);
-        const MultiplyTile multiply_tile = multiply_tile_of(path);
+        const MultiplyTile multiply_tile = multiply_tile_of();
         for (size_t tile = 0; tile < tiles_of(pixels); ++tile)
             multiply_tile(product, coding == SIGN ? XOR : AND, 0, last - first, tile);
         if (columns.nan) spread_nan(columns.nan_plane.data, last - first, out);
@@ -286,10 +279,10 @@ struct Shares {
 // out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
 // `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
 // Real images are convolved with the filters as they are.
-inline Status convolve(InstructionSet path, int threads, const Geometry& g, Coding coding,
-                       const Images& images, const float* filters, float scale, float* out) {
+inline Status convolve(int threads, const Geometry& g, Coding coding, const Images& images,
+                       const float* filters, float scale, float* out) {
     if (!g.images || !g.filters || !g.out_pixels()) return DONE;
-    Convolution convolution(path, g, coding, filters, scale);
+    Convolution convolution(g, coding, filters, scale);
     if (!convolution.allocated()) return NO_MEMORY;
     const Shares shares(g, threads, 4);
     bool no_memory = false;
@@ -298,7 +291,7 @@ inline Status convolve(InstructionSet path, int threads, const Geometry& g, Codi
 #pragma omp for schedule(static)
         for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
             convolution.pack((size_t)filter);
-        ImageColumns columns(g, convolution.layout, path, coding);
+        ImageColumns columns(g, convolution.layout, coding);
         no_memory = !columns.allocated();
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t unit = 0; unit < (ptrdiff_t)(g.images * shares.per_image); ++unit) {

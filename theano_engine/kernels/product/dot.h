@@ -11,18 +11,18 @@ namespace binary {
 
 // out (rows, units) = scale * x . w of the codes: x (rows, depth) of `coding` (-a/+a or 0/1; a's
 // size is part of `scale`), w (depth, units) of -h/+h. All arrays are C-contiguous.
-inline Status multiply(InstructionSet path, int threads, size_t rows, size_t depth, size_t units,
-                       Coding coding, const float* x, const float* w, float scale, float* out) {
+inline Status multiply(int threads, size_t rows, size_t depth, size_t units, Coding coding,
+                       const float* x, const float* w, float scale, float* out) {
     if (!rows || !units) return DONE;
-    PackedFilters packed(path, rows, depth, 1);
+    PackedFilters packed(rows, depth, 1);
     const size_t words = packed.words;
-    const size_t pitch = plane_pitch(units, reads_nibbles(path) ? 1 : 4);
+    const size_t pitch = plane_pitch(units, reads_nibbles() ? 1 : 4);
     Buffer<uint32_t> columns(words * pitch);
-    Buffer<uint8_t> nibbles(reads_nibbles(path) ? 8 * words * pitch : 0);
+    Buffer<uint8_t> nibbles(reads_nibbles() ? 8 * words * pitch : 0);
     Buffer<int32_t> base(rows);
     if (!packed.allocated() || !columns.data || !nibbles.data || !base.data) return NO_MEMORY;
     const ptrdiff_t tap_offset = 0;
-    const MultiplyTile multiply_tile = multiply_tile_of(path);
+    const MultiplyTile multiply_tile = multiply_tile_of();
     Product product = {};
     product.taps = 1;
     product.words = words;
@@ -43,7 +43,7 @@ inline Status multiply(InstructionSet path, int threads, size_t rows, size_t dep
     {
 #pragma omp for schedule(static)
         for (ptrdiff_t row = 0; row < (ptrdiff_t)rows; ++row) {
-            packed.pack(path, (size_t)row, x + (size_t)row * depth, depth, 1, coding);
+            packed.pack((size_t)row, x + (size_t)row * depth, depth, 1, coding);
             const uint32_t* bits = packed.bits.data + (size_t)row * words;
             base.data[row] = coding == SIGN ? (int32_t)depth : 0;
             for (size_t word = 0; coding == UNIT && word < words; ++word)
@@ -53,13 +53,13 @@ inline Status multiply(InstructionSet path, int threads, size_t rows, size_t dep
         for (ptrdiff_t word = 0; word < (ptrdiff_t)words; ++word) {
             size_t left = depth - 32 * (size_t)word;
             uint32_t* plane = columns.data + (size_t)word * pitch;
-            nan = pack_planes(path, w + 32 * (size_t)word * units, left < 32 ? left : 32,
+            nan = pack_planes(w + 32 * (size_t)word * units, left < 32 ? left : 32,
                               (ptrdiff_t)units, units, SIGN, plane, pitch) ||
                   nan;
             // The room behind a plane is read with its last tile; its lanes are never stored.
             memset(plane + units, 0, (pitch - units) * sizeof *plane);
 #if HAS_AVX2
-            if (reads_nibbles(path))
+            if (reads_nibbles())
                 split_nibbles(plane, 1, pitch, pitch, nibbles.data + 8 * (size_t)word * pitch,
                               pitch);
 #endif

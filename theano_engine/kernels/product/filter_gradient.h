@@ -108,9 +108,8 @@ static bool filter_products(const Geometry& g, const Array4& images, const float
         memset(gradient, 0, g.filters * g.channels * plan.taps * sizeof(float));
         return true;
     }
-    const int team = (int)least(threads, plan.pieces());
     bool complete = true;
-#pragma omp parallel num_threads(team)
+#pragma omp parallel num_threads((int)least(threads, plan.pieces()))
     {
         const Scratch columns(plan.column_bytes());
 #pragma omp for schedule(dynamic)

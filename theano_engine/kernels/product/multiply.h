@@ -16,15 +16,14 @@ inline void split_filter(const uint32_t* filter, size_t words, size_t taps, uint
                 *nibbles++ = (uint8_t)((filter[word * taps + tap] >> (4 * i) & 15) << 4);
 }
 
-inline MultiplyTile multiply_tile_of(InstructionSet path) {
+inline MultiplyTile multiply_tile_of() {
 #if HAS_AVX512_POPCOUNT
-    if (path >= AVX512_POPCOUNT) return multiply_tile_avx512;
-#endif
-#if HAS_AVX2
-    if (path >= AVX2) return multiply_tile_avx2;
-#endif
-    (void)path;
+    return multiply_tile_avx512;
+#elif HAS_AVX2
+    return multiply_tile_avx2;
+#else
     return multiply_tile_portable;
+#endif
 }
 
 }  // namespace binary

@@ -169,11 +169,11 @@ struct Pooling {
 
 // convolve, pool, signs: one pass over each image, 32 filters at a time, none of it in memory but
 // the outcome.
-inline Status convolve_signs(InstructionSet path, int threads, const Geometry& g, Coding coding,
-                             const Images& images, const float* filters, float scale,
-                             const Pooling& pooling, const Signs& signs, const SignsOut& out) {
+inline Status convolve_signs(int threads, const Geometry& g, Coding coding, const Images& images,
+                             const float* filters, float scale, const Pooling& pooling,
+                             const Signs& signs, const SignsOut& out) {
     if (!g.images || !g.filters || !pooling.pixels(g)) return DONE;
-    Convolution convolution(path, g, coding, filters, scale);
+    Convolution convolution(g, coding, filters, scale);
     if (!convolution.allocated()) return NO_MEMORY;
     const Shares shares(g, threads, 32);
     bool no_memory = false;
@@ -185,7 +185,7 @@ inline Status convolve_signs(InstructionSet path, int threads, const Geometry& g
 #pragma omp for schedule(static)
         for (ptrdiff_t filter = 0; filter < (ptrdiff_t)g.filters; ++filter)
             convolution.pack((size_t)filter);
-        ImageColumns columns(g, convolution.layout, path, coding);
+        ImageColumns columns(g, convolution.layout, coding);
         Buffer<float> values(32 * g.out_pixels());
         Buffer<float> room(g.out_pixels());
         no_memory = !columns.allocated() || !values.data || !room.data;

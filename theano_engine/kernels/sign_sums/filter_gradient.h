@@ -1,6 +1,6 @@
 // The gradient of a convolution's filters, its images having two values.
 //
-// The lanes of a register are sixteen input channels; a table sums four images at one output pixel.
+// The lanes of a register are input channels; a table sums four images at one output pixel.
 #ifndef SIGN_SUMS_FILTER_GRADIENT_H
 #define SIGN_SUMS_FILTER_GRADIENT_H
 
@@ -10,17 +10,19 @@ namespace gradient_conv {
 
 struct FilterGradientPlan {
     Geometry g;
-    ptrdiff_t vectors, groups, words;  // of 16 channels; of 4 and of 32 images
+    ptrdiff_t table;                   // floats of one table
+    ptrdiff_t vectors, groups, words;  // of LANES channels; of 4 and of 32 images
     ptrdiff_t block_words;             // words whose tables are held at once
     ptrdiff_t block_rows;              // output rows whose tables are held at once
 
-    explicit FilterGradientPlan(const Geometry& geometry) : g(geometry) {
+    FilterGradientPlan(const Geometry& geometry, float low, float high)
+        : g(geometry), table(table_floats(low, high)) {
         const ptrdiff_t cache_bytes = 256 * 1024;
         vectors = ceil_div(g.channels, LANES);
         groups = ceil_div(g.batch, GROUP);
         words = ceil_div(groups, WORD_GROUPS);
         block_words = least(2, greatest(words, 1));
-        ptrdiff_t row_bytes = g.out_columns * block_groups() * TILE * LANES * 4;
+        ptrdiff_t row_bytes = g.out_columns * block_groups() * TILE * table * 4;
         block_rows = greatest(1, least(g.out_rows, cache_bytes / greatest(row_bytes, 1)));
     }
     ptrdiff_t block_groups() const { return least(groups, block_words * WORD_GROUPS); }
@@ -28,7 +30,7 @@ struct FilterGradientPlan {
     size_t nibble_bytes() const { return g.rows * g.columns * words * vectors * LANES * 4; }
     size_t plane_bytes() const { return LANES * g.rows * g.columns * 4; }
     size_t table_bytes() const {
-        return block_rows * g.out_columns * block_groups() * TILE * LANES * 4;
+        return block_rows * g.out_columns * block_groups() * TILE * table * 4;
     }
     size_t sum_bytes() const { return taps() * TILE * vectors * LANES * 4; }
 };
@@ -61,8 +63,10 @@ TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan& plan, const A
     }
     uint32_t* target = nibbles + (word * plan.vectors + vector) * LANES;
     const ptrdiff_t distance = plan.words * plan.vectors * LANES;
-    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++)
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         for (int c = 0; c < LANES; c++) target[pixel * distance + c] = planes[c * pixels + pixel];
+        prepare_words(target + pixel * distance, LANES);
+    }
 }
 
 // tables[row][column][group][filter] of rows [first, last) and of one block of images.
@@ -71,7 +75,7 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan& plan, const P
                                          ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last,
                                          float* tables) {
     const Geometry& g = plan.g;
-    const ptrdiff_t pixel_floats = groups * TILE * LANES;
+    const ptrdiff_t pixel_floats = groups * TILE * plan.table;
     static const float zero = 0;
     for (ptrdiff_t group = 0; group < groups; group++)
         for (ptrdiff_t t = 0; t < TILE; t++)
@@ -85,7 +89,7 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan& plan, const P
                     step[b] = inside ? top.stride[3] : 0;
                 }
                 float* target = tables + (y - first) * g.out_columns * pixel_floats +
-                                (group * TILE + t) * LANES;
+                                (group * TILE + t) * plan.table;
                 for (ptrdiff_t x = 0; x < g.out_columns; x++)
                     store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
                                 source[2][x * step[2]], source[3][x * step[3]],
@@ -93,7 +97,7 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan& plan, const P
             }
 }
 
-// Adds to the sums of TILE filters, one tap and VECTORS x 16 channels.
+// Adds to the sums of TILE filters, one tap and VECTORS x LANES channels.
 template <int VECTORS>
 TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
     const FilterGradientPlan& plan, const uint32_t* nibbles, const float* tables,
@@ -104,7 +108,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
     const ptrdiff_t right =
         least(g.out_columns, floor_div(g.columns - 1 + g.pad_columns - j, g.column_stride) + 1);
     Sums<VECTORS> sums;
-    sums.clear();
+    sums.clear((int)plan.table);
     for (ptrdiff_t y = first; y < last; y++) {
         const ptrdiff_t row = y * g.row_stride + i - g.pad_rows;
         if (row < 0 || row >= g.rows) continue;
@@ -113,10 +117,11 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
             const uint32_t* pixel =
                 nibbles +
                 ((row * g.columns + column) * plan.words + first_word) * plan.vectors * LANES;
-            const float* table = tables + ((y - first) * g.out_columns + x) * groups * TILE * LANES;
+            const float* table =
+                tables + ((y - first) * g.out_columns + x) * groups * TILE * plan.table;
             for (ptrdiff_t group = 0; group < groups; group += WORD_GROUPS)
                 sums.add(pixel + (group / WORD_GROUPS * plan.vectors + vector) * LANES,
-                         table + group * TILE * LANES, LANES, TILE * LANES,
+                         table + group * TILE * plan.table, plan.table, TILE * plan.table,
                          (int)least(WORD_GROUPS, groups - group));
         }
     }
@@ -146,20 +151,20 @@ TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const 
             fill_tables(plan, patterns, top, filter, first_group, groups, y, last, tables);
             for (ptrdiff_t i = 0; i < g.filter_rows; i++)
                 for (ptrdiff_t j = 0; j < g.filter_columns; j++)
-                    for (ptrdiff_t v = 0; v < plan.vectors; v += TILE) {
+                    for (ptrdiff_t v = 0; v < plan.vectors; v += MOST_VECTORS) {
                         float* tap = totals + (i * g.filter_columns + j) * tap_floats;
-                        switch (least(TILE, plan.vectors - v)) {
+                        switch (least(MOST_VECTORS, plan.vectors - v)) {
                             case 4:
-                                filter_tile<4>(plan, nibbles, tables, word, groups, y, last, i, j,
-                                               v, tap);
+                                filter_tile<at_most(4)>(plan, nibbles, tables, word, groups, y,
+                                                        last, i, j, v, tap);
                                 break;
                             case 3:
-                                filter_tile<3>(plan, nibbles, tables, word, groups, y, last, i, j,
-                                               v, tap);
+                                filter_tile<at_most(3)>(plan, nibbles, tables, word, groups, y,
+                                                        last, i, j, v, tap);
                                 break;
                             case 2:
-                                filter_tile<2>(plan, nibbles, tables, word, groups, y, last, i, j,
-                                               v, tap);
+                                filter_tile<at_most(2)>(plan, nibbles, tables, word, groups, y,
+                                                        last, i, j, v, tap);
                                 break;
                             default:
                                 filter_tile<1>(plan, nibbles, tables, word, groups, y, last, i, j,
@@ -180,7 +185,7 @@ TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const 
 // values low and high and the outputs' gradient `top`. Returns false where memory ran out.
 static bool filter_gradient(const Geometry& g, const Array4& images, const Array4& top, float low,
                             float high, int threads, float* gradient) {
-    const FilterGradientPlan plan(g);
+    const FilterGradientPlan plan(g, low, high);
     const Scratch nibbles(plan.nibble_bytes());
     if (!nibbles.get<uint32_t>()) return false;
     bool complete = true;

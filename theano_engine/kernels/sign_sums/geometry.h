@@ -9,6 +9,11 @@ namespace gradient_conv {
 
 using namespace sign_sums;
 
+// A number of vectors that there is code for; what asks for more is never run.
+static constexpr int at_most(int vectors) {
+    return vectors < MOST_VECTORS ? vectors : MOST_VECTORS;
+}
+
 }  // namespace gradient_conv
 
 #endif

@@ -1,7 +1,6 @@
 // The gradient of a convolution's images, its filters having two values.
 //
-// The lanes of a register are sixteen input channels; a table sums four filters at one output
-// pixel.
+// The lanes of a register are input channels; a table sums four filters at one output pixel.
 #ifndef SIGN_SUMS_INPUT_GRADIENT_H
 #define SIGN_SUMS_INPUT_GRADIENT_H
 
@@ -11,12 +10,14 @@ namespace gradient_conv {
 
 struct InputGradientPlan {
     Geometry g;
-    ptrdiff_t vectors, groups, words;  // of 16 channels; of 4 and of 32 filters
+    ptrdiff_t table;                   // floats of one table
+    ptrdiff_t vectors, groups, words;  // of LANES channels; of 4 and of 32 filters
     ptrdiff_t left, width;             // zero columns before the first output pixel; all columns
     ptrdiff_t ring;                    // rows of tables kept
     ptrdiff_t column_steps;            // input columns of one residue, rounded up to TILE
 
-    explicit InputGradientPlan(const Geometry& geometry) : g(geometry) {
+    InputGradientPlan(const Geometry& geometry, float low, float high)
+        : g(geometry), table(table_floats(low, high)) {
         vectors = ceil_div(g.channels, LANES);
         groups = ceil_div(g.filters, GROUP);
         words = ceil_div(groups, WORD_GROUPS);
@@ -30,7 +31,7 @@ struct InputGradientPlan {
     ptrdiff_t tap_words() const { return words * vectors * LANES; }
     size_t nibble_bytes() const { return g.filter_rows * g.filter_columns * tap_words() * 4; }
     size_t bits_bytes() const { return g.channels * g.filter_rows * g.filter_columns * 4; }
-    ptrdiff_t pixel_floats() const { return groups * LANES; }
+    ptrdiff_t pixel_floats() const { return groups * table; }
     size_t table_bytes() const { return ring * width * pixel_floats() * 4; }
     size_t row_bytes() const {
         return column_steps * g.column_stride * vectors * LANES * sizeof(float);
@@ -69,6 +70,7 @@ TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan& plan, const A
         uint32_t* target = nibbles + (g.flip ? taps - 1 - tap : tap) * plan.tap_words() +
                            word * plan.vectors * LANES;
         for (ptrdiff_t c = 0; c < g.channels; c++) target[c] = bits[c * taps + tap];
+        prepare_words(target, g.channels);
     }
 }
 
@@ -90,20 +92,20 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const
         for (ptrdiff_t x = 0; x < g.out_columns; x++)
             store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
                         source[2][x * step[2]], source[3][x * step[3]],
-                        row + x * plan.pixel_floats() + group * LANES);
+                        row + x * plan.pixel_floats() + group * plan.table);
     }
 }
 
 // Not inlined, so that the sums have the registers for themselves.
 //
-// TILE neighbouring pixels (of one residue) of one input row, VECTORS x 16 channels.
+// TILE neighbouring pixels (of one residue) of one input row, VECTORS x LANES channels.
 template <int VECTORS>
 TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
     const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables, ptrdiff_t row,
     ptrdiff_t residue, ptrdiff_t step, ptrdiff_t vector, float* target) {
     const Geometry& g = plan.g;
     Sums<VECTORS> sums;
-    sums.clear();
+    sums.clear((int)plan.table);
     for (ptrdiff_t out_row = plan.first_output_row(row); out_row <= plan.last_output_row(row);
          out_row++) {
         ptrdiff_t i = row + g.pad_rows - out_row * g.row_stride;
@@ -116,7 +118,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
             const uint32_t* words = nibbles + (i * g.filter_columns + j) * plan.tap_words();
             for (ptrdiff_t w = 0; w < plan.words; w++)
                 sums.add(words + (w * plan.vectors + vector) * LANES,
-                         table + w * WORD_GROUPS * LANES, plan.pixel_floats(), LANES,
+                         table + w * WORD_GROUPS * plan.table, plan.pixel_floats(), plan.table,
                          (int)least(WORD_GROUPS, plan.groups - w * WORD_GROUPS));
         }
     }
@@ -131,19 +133,22 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
 static void input_row(const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables,
                       ptrdiff_t row, float* buffer) {
     const Geometry& g = plan.g;
-    for (ptrdiff_t vector = 0; vector < plan.vectors; vector += TILE)
+    for (ptrdiff_t vector = 0; vector < plan.vectors; vector += MOST_VECTORS)
         for (ptrdiff_t residue = 0; residue < g.column_stride; residue++)
             for (ptrdiff_t step = 0; step < plan.column_steps; step += TILE) {
                 float* target = buffer + (residue + step * g.column_stride) * plan.vectors * LANES;
-                switch (least(TILE, plan.vectors - vector)) {
+                switch (least(MOST_VECTORS, plan.vectors - vector)) {
                     case 4:
-                        input_tile<4>(plan, nibbles, tables, row, residue, step, vector, target);
+                        input_tile<at_most(4)>(plan, nibbles, tables, row, residue, step, vector,
+                                               target);
                         break;
                     case 3:
-                        input_tile<3>(plan, nibbles, tables, row, residue, step, vector, target);
+                        input_tile<at_most(3)>(plan, nibbles, tables, row, residue, step, vector,
+                                               target);
                         break;
                     case 2:
-                        input_tile<2>(plan, nibbles, tables, row, residue, step, vector, target);
+                        input_tile<at_most(2)>(plan, nibbles, tables, row, residue, step, vector,
+                                               target);
                         break;
                     default:
                         input_tile<1>(plan, nibbles, tables, row, residue, step, vector, target);
@@ -174,7 +179,7 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uin
 // high and the outputs' gradient `top`. Returns false where memory ran out.
 static bool input_gradient(const Geometry& g, const Array4& filters, const Array4& top, float low,
                            float high, int threads, float* gradient) {
-    const InputGradientPlan plan(g);
+    const InputGradientPlan plan(g, low, high);
     const Scratch nibbles(plan.nibble_bytes());
     if (!nibbles.get<uint32_t>()) return false;
     // Several pieces for each thread; a piece computes the tables of its margin rows again.

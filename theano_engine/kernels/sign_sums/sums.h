@@ -1,9 +1,13 @@
 // The seam between the two gradients and the instructions that they are summed with.
 //
-// A file sums_<instruction set>.h defines, in the namespace sign_sums: LANES, GROUP, WORD_GROUPS
-// and TILE, TARGET_SIGN_SUMS, Patterns, make_patterns, store_table, Sums and set_bits. Another
-// instruction set is another such file, a line here and its name in
-// theano_engine/ops/gradient_conv.py.
+// A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
+// multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` are
+// tabulated once, and looked up by the nibble e ("four Russians" multiplication). Each 32-bit lane
+// holds eight nibbles, shifted out from the low end.
+//
+// A file sums_<instruction set>.h defines, in the namespace sign_sums: LANES, GROUP, WORD_GROUPS,
+// TILE and MOST_VECTORS, TARGET_SIGN_SUMS, Patterns, make_patterns, table_floats, store_table,
+// Sums, prepare_words and set_bits. Another instruction set is another such file and a line here.
 #ifndef SIGN_SUMS_SUMS_H
 #define SIGN_SUMS_SUMS_H
 
@@ -11,8 +15,10 @@
 
 #if HAS_AVX512
 #include "sign_sums/sums_avx512.h"
+#elif HAS_AVX2
+#include "sign_sums/sums_avx2.h"
 #else
-#error "no sums of signs for this instruction set: see LEVEL in theano_engine/ops/gradient_conv.py"
+#include "sign_sums/sums_portable.h"
 #endif
 
 #endif

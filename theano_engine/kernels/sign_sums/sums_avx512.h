@@ -1,11 +1,6 @@
-// Sums of four floats under all sixteen sign patterns, looked up by nibble, on AVX-512: the
-// arithmetic that the two gradients of a binary convolution share ("four Russians" multiplication).
-//
-// A product with an operand of two values (low where its bit is 0, high where it is 1) needs no
-// multiplier: of four floats a0..a3 all sixteen sums `sum_b a_b * (bit b of e ? high : low)` fill
-// one 512-bit register, and one `vpermps` fetches the sum of sixteen nibbles at once. That is one
-// lookup and one addition for 4 x 16 multiply-adds. Each 32-bit lane holds eight nibbles, shifted
-// out from the low end.
+// Sums of signs on AVX-512: a register of 512 bits holds a whole table, and one `vpermps` fetches
+// the sums of sixteen nibbles at once. That is one lookup and one addition for 4 x 16
+// multiply-adds.
 #ifndef SIGN_SUMS_SUMS_AVX512_H
 #define SIGN_SUMS_SUMS_AVX512_H
 
@@ -17,14 +12,18 @@
 
 namespace sign_sums {
 
-const int LANES = 16;       // floats of a register, entries of a table
-const int GROUP = 4;        // floats that one table sums
-const int WORD_GROUPS = 8;  // nibbles of a 32-bit lane
-const int TILE = 4;         // tables that a step looks up in, and index vectors at most
+const int LANES = 16;        // floats of a register
+const int GROUP = 4;         // floats that one table sums
+const int WORD_GROUPS = 8;   // nibbles of a 32-bit lane
+const int TILE = 4;          // tables that a step looks up in
+const int MOST_VECTORS = 4;  // index vectors that it looks up with
 
 struct Patterns {
     __m512 weight[GROUP];
 };
+
+// Floats of one table.
+static inline int table_floats(float, float) { return 16; }
 
 TARGET_SIGN_SUMS static inline Patterns make_patterns(float low, float high) {
     Patterns patterns;
@@ -51,7 +50,7 @@ struct Sums {
     __m512 value[VECTORS][TILE];
     __m512 one;
 
-    TARGET_SIGN_SUMS inline void clear() {
+    TARGET_SIGN_SUMS inline void clear(int) {
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
 #pragma GCC unroll 4
@@ -100,6 +99,9 @@ struct Sums {
         }
     }
 };
+
+// Makes packed words ready for lookups.
+static inline void prepare_words(uint32_t*, ptrdiff_t) {}
 
 // Sets `bit` in target[x] where source[x] exceeds `middle`.
 TARGET_SIGN_SUMS static inline void set_bits(const float* source, ptrdiff_t count, float middle,
