@@ -11,7 +11,7 @@ from pathlib import Path
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
-from memorization.export import packed
+from memorization.export import c_source, packed
 from memorization.export.folding import fold
 from memorization.export.network import TrainedNetwork, load
 
@@ -24,6 +24,7 @@ def _packed(network: TrainedNetwork, path: Path) -> list[Path]:
 # By --to: the ending of the file, and what writes it and tells which files it wrote.
 FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork, Path], list[Path]]]] = {
     "packed": (".h5", _packed),
+    "c": (".c", c_source.save),
 }
 
 
