@@ -64,12 +64,16 @@ def _vectors(architecture, width, expected, random):
     return [*bias, beta, gamma, mean, inv_std]
 
 
-def trained(name: str, seed: int = 0) -> TrainedNetwork:
-    """The network `name` of ARCHITECTURES with `parameters`."""
-    architecture = ARCHITECTURES[name]
+def network_of(architecture: Architecture, name: str = "network", seed: int = 0) -> TrainedNetwork:
+    """A network of this `architecture` with `parameters`; its file goes by `name`."""
     names = tuple(f"class {number}" for number in range(architecture.n_classes))
     layers = layers_of(architecture, parameters(architecture, seed), name)
     return TrainedNetwork(architecture, layers, Path(name), names)
+
+
+def trained(name: str, seed: int = 0) -> TrainedNetwork:
+    """The network `name` of ARCHITECTURES with `parameters`."""
+    return network_of(ARCHITECTURES[name], name, seed)
 
 
 def images_of(architecture: Architecture, count: int = 50) -> np.ndarray:

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from support.project import check_one_line, run_command
 from support.sanitizers import SANITIZERS
-from support.trained import ARCHITECTURES, images_of, parameters, trained
+from support.trained import ARCHITECTURES, images_of, network_of, trained
 
 from memorization.export import c_source, inference, twin
 from memorization.export.folding import fold
-from memorization.export.network import TrainedNetwork, layers_of
 
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"]
 # What compilers may do to floats where they are not told the standard.
@@ -63,9 +62,7 @@ def test_predictions_and_scores_are_equal_bit_for_bit(name, tmp_path):
 @pytest.mark.parametrize("name", ["cnn", "two classes"])
 def test_float_twins(name, weights, activations, tmp_path):
     architecture = replace(ARCHITECTURES[name], weights=weights, activations=activations)
-    layers = layers_of(architecture, parameters(architecture), name)
-    names = tuple(f"class {number}" for number in range(architecture.n_classes))
-    network = TrainedNetwork(architecture, layers, Path(name), names)
+    network = network_of(architecture)
     c_source.save(network, tmp_path / "network.c")
     images = images_of(architecture, 8)
     _, scores = predictions(compiled(tmp_path / "network.c", COMPILERS["c99"]), images)

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from support.damage import damages
 from support.project import check_one_line, run_command, run_script
-from support.trained import ARCHITECTURES, images_of, parameters, trained
+from support.trained import ARCHITECTURES, images_of, network_of, parameters, trained
 
 from foundations.errors import UserError
 from memorization import functions, networks
+from memorization.architecture import WIDTHS, Architecture
 from memorization.export import inference, packed
 from memorization.export.folding import fold
 from memorization.export.model import affine, is_high
@@ -108,15 +109,10 @@ def test_a_packed_file_goes_with_images_of_2017(tmp_path):
 
 
 def test_full_networks_are_28_times_smaller(tmp_path):
-    from memorization.architecture import WIDTHS, Architecture
-
-    for name, widths in WIDTHS.items():
-        ARCHITECTURES[name] = Architecture(widths)
-        try:
-            arrays = parameters(ARCHITECTURES[name])
-            packed.save(tmp_path / "packed.h5", fold(trained(name)))
-        finally:
-            del ARCHITECTURES[name]
+    for widths in WIDTHS.values():
+        network = network_of(Architecture(widths))
+        arrays = parameters(network.architecture)
+        packed.save(tmp_path / "packed.h5", fold(network))
         np.savez(tmp_path / "saved.npz", *arrays)
         sizes = [(tmp_path / file).stat().st_size for file in ("saved.npz", "packed.h5")]
         assert sizes[0] > 28 * sizes[1]
