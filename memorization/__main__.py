@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from foundations.version import __version__
 from memorization import command_line
 
 COMMANDS = {
@@ -17,6 +18,9 @@ NAME = "python -m memorization"
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--version"]:
+        print(f"{NAME} {__version__}")
+        return
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         print(f"usage: {NAME} {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
         sys.exit(2)

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from typing import Any, NoReturn
 from foundations import memory
 from foundations.errors import UserError
 from foundations.reading import printable
+from foundations.version import __version__
 from memorization import signals
 
 # Of a complaint, which may hold a path or two.
@@ -41,8 +44,14 @@ class ArgumentParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        self.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
 
     def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if unknown:
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            close = difflib.get_close_matches(unknown[1], known, n=2, cutoff=0.6)
+            message += f"; did you mean {' or '.join(close)}?" if close else ""
         self.exit(2, f"{self.prog}: error: {printable(message, MOST_OF_A_LINE)} (see --help)\n")
 
 

@@ -85,7 +85,10 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     run_time = time.perf_counter() - start
     print(f"{printable(params, reading.MOST_OF_A_PATH)}: {len(labels)} images")
     print(f"run_time = {run_time:.3f}s")
-    print(f"test_error = {100 * result.error}%")
+    # Of a run's images that it was trained on; of images from elsewhere nobody knows.
+    name = "error" if chosen.images is not None else "training_error"
+    wrong = round(result.error * len(labels))
+    print(f"{name} = {100 * result.error:.2f}% ({wrong} of {len(labels)} images)")
     return result
 
 

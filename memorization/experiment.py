@@ -35,6 +35,7 @@ from memorization.run.settings import settings_name
 from training_loop import loop, metrics
 from training_loop.evaluation import Examples
 from training_loop.observers import Observer
+from training_loop.stopwatch import Stopwatch
 
 # Testing needs no gradients, so larger batches fit; they change no result.
 TEST_BATCH_SIZE = 500
@@ -68,6 +69,11 @@ def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> 
     source = _source(name, chosen)
     check_images(chosen.network, source.form.image_shape)
     data = LabelledSets.of(source.load(chosen.data_dir), chosen.train_size)
+    if chosen.train_size is not None and chosen.train_size > len(data.training.numbers):
+        raise UserError(
+            f"--train-size {chosen.train_size}: the data set has {len(data.training.numbers)} "
+            "training images; leave it out to take all"
+        )
     for set_name, examples in _examples(data).items():
         if schedule(chosen).counted(len(examples)) == 0 and len(examples):
             raise UserError(
@@ -267,6 +273,7 @@ def _train(
             done = len(progress.history)
             events = during.enter_context(tensorboard.writing(recorder.folder, done))
             observers = [*observers, events]
+        observers = [*observers, Stopwatch(progress)]
         during.enter_context(screen.running(progress.history))
         try:
             return loop.train(

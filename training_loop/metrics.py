@@ -6,6 +6,7 @@ Errors are shares, 0 to 1, and NaN where there is no image to be wrong about; lo
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,10 @@ LEARNING_RATE = "learning_rate"
 STEP_LOSS = "train_step_loss"
 BEST_EPOCH = "best_epoch"
 BEST_ERROR = "best_validation_error"
+# Of a whole epoch, and of its training alone: the columns that no two runs share to the last digit.
+SECONDS = "seconds"
+IMAGES_PER_SECOND = "images_per_second"
+TIMINGS = (SECONDS, IMAGES_PER_SECOND)
 # Of labels that were drawn anew, what the predictions tell of them, in bits.
 BITS = "memorised_bits"
 BITS_PER_BINARY_WEIGHT = f"{BITS}_per_binary_weight"
@@ -105,7 +110,7 @@ def class_errors(row: Row, set_name: str) -> list[float]:
 
 def measured(row: Row) -> Row:
     """What observers added to the columns that every run has."""
-    own = {EPOCH, LEARNING_RATE, STEP_LOSS, BEST_EPOCH, BEST_ERROR}
+    own = {EPOCH, LEARNING_RATE, STEP_LOSS, BEST_EPOCH, BEST_ERROR, *TIMINGS}
     return {
         name: value
         for name, value in row.items()
@@ -138,6 +143,15 @@ def epoch_row(
         for label, value in enumerate(evaluations[name].class_errors(n_classes)):
             row[class_error(name, label)] = value
     return row
+
+
+def reproducible(text: str) -> str:
+    """The CSV `text` without `TIMINGS`: what a run of the same options and seed writes again."""
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    kept = [n for n, name in enumerate(lines[0]) if name not in TIMINGS] if lines else []
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows([line[n] for n in kept] for line in lines)
+    return stream.getvalue()
 
 
 def merged(row: Row, *measured_columns: Mapping[str, float]) -> Row:

@@ -46,7 +46,12 @@ class RunOptions:
         metavar="N",
         default=1,
     )
-    quiet: bool = option_field("print the final table alone", Decides.NOTHING, default=False)
+    quiet: bool = option_field(
+        "print the last and the best epoch alone", Decides.NOTHING, default=False
+    )
+    class_errors: bool = option_field(
+        "print the errors of every class after each epoch", Decides.NOTHING, default=False
+    )
     measure: bool = option_field(
         "measure what memorisation research does (docs/measures.md)",
         Decides.COLUMNS,

@@ -1,9 +1,12 @@
-"""What a run shows: progress bars, a line per epoch, the final table, a picture of curves."""
+"""What a run shows while it goes on and when it ends: bars, a line per epoch, curves."""
 
 from __future__ import annotations
 
 import math
+import shutil
+import statistics
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,109 +16,22 @@ from tqdm import tqdm
 
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization.options import Options
+from memorization.run import layout
 from training_loop import metrics
 from training_loop.observers import Observer
 
-COLUMNS = (
-    ("epoch", metrics.EPOCH, "{:d}"),
-    ("learning rate", metrics.LEARNING_RATE, "{:.2e}"),
-    ("training error", metrics.error("training"), "{:.2%}"),
-    ("loss", metrics.loss("training"), "{:.4f}"),
-    ("validation error", metrics.error("validation"), "{:.2%}"),
-    ("loss", metrics.loss("validation"), "{:.4f}"),
-    ("best epoch", metrics.BEST_EPOCH, "{:d}"),
-    ("best error", metrics.BEST_ERROR, "{:.2%}"),
-    ("test error", metrics.error("test"), "{:.2%}"),
-    ("loss", metrics.loss("test"), "{:.4f}"),
-)
-
-MOST_OF_A_CLASS = 20
 MOST_OF_A_WARNING = 4000
 
 # So that the titles stay in sight.
-EPOCHS_PER_HEADER = 10
+EPOCHS_PER_HEADER = 20
 
 # Reading a loss makes a device finish what it is at, so the bar asks for one this rarely.
 SECONDS_BETWEEN_LOSSES = 1.0
 
+# The time left is told from so many of the last epochs.
+EPOCHS_TIMED = 10
 
-def table_lines(rows: Sequence[metrics.Row]) -> list[str]:
-    """The original's per-epoch fields as a table, a header line and a line per epoch."""
-    body = [[pattern.format(row[key]) for _, key, pattern in COLUMNS] for row in rows]
-    titles = [title for title, _, _ in COLUMNS]
-    widths = [max(map(len, column)) for column in zip(titles, *body)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths))
-        for line in (titles, *body)
-    ]
-
-
-def class_error_lines(row: metrics.Row, class_names: Sequence[str]) -> list[str]:
-    """One epoch's training and test error of every class, as a table."""
-    titles = ["error by class", *(printable(name, MOST_OF_A_CLASS) for name in class_names)]
-    lines = [titles]
-    for name in metrics.SETS_BY_CLASS:
-        columns = (metrics.class_error(name, n) for n in range(len(class_names)))
-        errors = [row.get(column, math.nan) for column in columns]
-        lines.append([name, *("-" if math.isnan(e) else f"{e:.1%}" for e in errors)])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return ["  ".join(c.rjust(width) for c, width in zip(line, widths)) for line in lines]
-
-
-def plain_line(row: metrics.Row) -> str:
-    """An epoch's whole report on one line, for logs."""
-    fields = [f"{title} {pattern.format(row[key])}" for title, key, pattern in COLUMNS]
-    return ", ".join([*fields, *class_errors(row)])
-
-
-def class_errors(row: metrics.Row) -> list[str]:
-    """Training and test errors of all classes, in percent, as two short texts."""
-    texts = []
-    for name in metrics.SETS_BY_CLASS:
-        errors = " ".join(f"{100 * e:.0f}" for e in metrics.class_errors(row, name))
-        texts.append(f"{name} errors by class {errors}")
-    return texts
-
-
-def measured_lines(row: metrics.Row) -> list[str]:
-    """What observers added to an epoch's line of metrics, one measure per line, layers in a row."""
-    measured: dict[str, list[str]] = {}
-    for name, value in metrics.measured(row).items():
-        column = metrics.parse_name(name)
-        title = printable(column.quantity.replace("_", " ")) + (" by layer" if column.layer else "")
-        if column.set_name is not None:
-            title = f"{column.set_name} {title}"
-        text = f"{value:.4g}" if column.is_in_bits else f"{value:.1%}"
-        measured.setdefault(title, []).append("-" if math.isnan(value) else text)
-    width = max(map(len, measured), default=0)
-    return [
-        f"{title:>{width}}" + "".join(f"  {text:>6}" for text in texts)
-        for title, texts in measured.items()
-    ]
-
-
-def text_curves(
-    rows: Sequence[metrics.Row], classes: int = 10, width: int = 64, height: int = 11
-) -> list[str]:
-    """Training (o), validation (v) and test (x) error against epoch, chance (-) of `classes`."""
-    columns = min(width, len(rows))
-    grid = [[" "] * columns for _ in range(height)]
-    chance = round((height - 1) / classes)
-    grid[chance] = ["-"] * columns
-    for name, mark in (("validation", "v"), ("test", "x"), ("training", "o")):
-        for column in range(columns):
-            value = rows[column * len(rows) // columns][metrics.error(name)]
-            if not math.isnan(value):
-                grid[round((1 - value) * (height - 1))][column] = mark
-    lines = [
-        f"{100 * (1 - line / (height - 1)):4.0f} % |" + "".join(cells)
-        for line, cells in enumerate(grid)
-    ]
-    lines.append("       +" + "-" * columns)
-    lines.append(
-        f"        epoch 1 to {len(rows)}; o training, v validation, x test error, - chance"
-    )
-    return lines
+SECONDS_BETWEEN_MOVEMENTS = 0.5
 
 
 class Report(Observer):
@@ -133,22 +49,27 @@ class Report(Observer):
         self._batches: tqdm | None = None
         self._loss_read = 0.0
         self._training_error = math.nan
+        self._seconds: list[float] = []
         self._lines = 0
+        self._width_of_titles = 0
 
     @contextmanager
     def compiling(self) -> Iterator[None]:
         """Says that Theano compiles, which takes a minute the first time and seconds later."""
-        name = self._options.experiment
-        self._say(f"{name}: compiling (a minute or two the first time, then seconds) ...")
+        self._say("compiling (a minute or two the first time) ...")
         start = time.monotonic()
-        yield
-        self._say(f"{name}: compiled in {time.monotonic() - start:.0f} s")
+        with self._moving("compiling"):
+            yield
+        self._say(f"compiled in {layout.duration(time.monotonic() - start)}")
 
     def changed(self, environment: str) -> None:
         """Warns that what differs from the environment before may change the run's last bits."""
         if environment:
-            line = f"warning: {environment}: the end may differ from an undisturbed run's"
-            print(printable(line, MOST_OF_A_WARNING), file=sys.stderr, flush=True)
+            self.warn(f"{environment}: the end may differ from an undisturbed run's")
+
+    def warn(self, line: str) -> None:
+        """A warning of one line."""
+        print(printable(f"warning: {line}", MOST_OF_A_WARNING), file=sys.stderr, flush=True)
 
     @contextmanager
     def running(self, history: Sequence[metrics.Row]) -> Iterator[None]:
@@ -163,6 +84,7 @@ class Report(Observer):
             unit="epoch",
             position=0,
             leave=False,
+            dynamic_ncols=True,
             disable=not self._bars,
         )
         try:
@@ -196,45 +118,96 @@ class Report(Observer):
     def epoch_ends(self, row, evaluations):
         self._close_batches()
         self._training_error = row[metrics.error("training")]
+        self._seconds.append(row[metrics.SECONDS])
         if self._epochs is not None:
             self._epochs.update()
-        if not self._table:
-            self._say(plain_line(row))
-            return
-        lines = table_lines([row])
-        for line in lines if self._lines % EPOCHS_PER_HEADER == 0 else lines[1:]:
-            self._say(line)
-        for text in class_errors(row):
-            self._say(f"       {text}")
-        self._lines += 1
+        epochs_left = self._options.epochs - row[metrics.EPOCH]
+        left = epochs_left * statistics.fmean(self._seconds[-EPOCHS_TIMED:])
+        seen = layout.Seen(row, left)
+        if self._table:
+            self._table_line(seen)
+        else:
+            self._say(layout.plain_line(seen, self._options.epochs))
+        if self._options.class_errors:
+            for line in layout.class_error_lines(row, self._class_names, _width() - 4):
+                self._say(f"    {line}")
 
     def summary(self, rows: Sequence[metrics.Row]) -> None:
-        """The final table and the curves."""
-        if rows:
-            print("\n".join(table_lines(rows)), flush=True)
-        if self._options.quiet:
+        """The last and the best epoch, and the curves."""
+        if not rows:
             return
-        if rows:
-            print("\n" + "\n".join(class_error_lines(rows[-1], self._class_names)))
-            if measured := measured_lines(rows[-1]):
-                print("\nmeasured after the last epoch\n" + "\n".join(measured))
-            print("\n" + "\n".join(text_curves(rows, len(self._class_names))), flush=True)
+        chosen = layout.columns(_width() - len("best  "), without=("time left", "best error"))
+        best = rows[int(rows[-1][metrics.BEST_EPOCH]) - 1]
+        titles = [f"      {line}" for line in layout.title_lines(chosen)]
+        lines = [
+            f"{name:4}  {layout.table_line(chosen, layout.Seen(row))}"
+            for name, row in (("last", rows[-1]), ("best", best))
+        ]
+        print("\n".join(["", *titles, *lines] if not self._options.quiet else [*titles, *lines]))
+        if not self._options.quiet:
+            self._details(rows)
+        sys.stdout.flush()
 
     def written(self, folder: Path) -> None:
         """Where everything lies."""
         if not self._options.quiet:
             figures = folder / "curves.png"
-            where = f"; figures: {printable(figures, MOST_OF_A_PATH)}" if figures.exists() else ""
+            where = f"\nfigures: {printable(figures, MOST_OF_A_PATH)}" if figures.exists() else ""
             print(f"\nwritten to {printable(folder, MOST_OF_A_PATH)}{where}", flush=True)
+
+    def _details(self, rows: Sequence[metrics.Row]) -> None:
+        width = _width()
+        if self._options.class_errors:
+            lines = layout.class_error_lines(rows[-1], self._class_names, width)
+            print("\nerror of each class after the last epoch\n" + "\n".join(lines))
+        if measured := layout.measured_lines(rows[-1], width):
+            print("\nmeasured after the last epoch\n" + "\n".join(measured))
+        curves = layout.text_curves(rows, len(self._class_names), min(64, width - 9))
+        print("\n" + "\n".join(curves))
+        spent = math.fsum(row.get(metrics.SECONDS, math.nan) for row in rows)
+        if not math.isnan(spent):
+            print(f"\n{len(rows)} epochs in {layout.duration(spent)}")
+
+    def _table_line(self, seen: layout.Seen) -> None:
+        width = _width()
+        chosen = layout.columns(width)
+        if self._lines % EPOCHS_PER_HEADER == 0 or width != self._width_of_titles:
+            self._width_of_titles = width
+            for line in layout.title_lines(chosen):
+                self._say(line)
+        self._say(layout.table_line(chosen, seen))
+        self._lines += 1
+
+    @contextmanager
+    def _moving(self, what: str) -> Iterator[None]:
+        """On a terminal a line that shows how long the block has been running."""
+        if not self._bars:
+            yield
+            return
+        done = threading.Event()
+        shown = tqdm(bar_format="{desc}", leave=False, dynamic_ncols=True)
+
+        def move() -> None:
+            start = time.monotonic()
+            while not done.wait(SECONDS_BETWEEN_MOVEMENTS):
+                seconds = time.monotonic() - start
+                dots = "." * (1 + int(seconds / SECONDS_BETWEEN_MOVEMENTS) % 3)
+                shown.set_description_str(f"{what} {dots:<3} {seconds:.0f} s")
+
+        mover = threading.Thread(target=move, daemon=True)
+        mover.start()
+        try:
+            yield
+        finally:
+            done.set()
+            mover.join()
+            shown.close()
 
     def _say(self, line: str) -> None:
         if not self._options.quiet:
-            self._write(line)
-
-    def _write(self, line: str) -> None:
-        # Above the bars, where there are any.
-        tqdm.write(line, file=sys.stdout)
-        sys.stdout.flush()
+            # Above the bars, where there are any.
+            tqdm.write(line, file=sys.stdout)
+            sys.stdout.flush()
 
     def _open_batches(self, title: str, images: int) -> None:
         self._close_batches()
@@ -245,6 +218,7 @@ class Report(Observer):
             unit_scale=True,
             position=1,
             leave=False,
+            dynamic_ncols=True,
             disable=not self._bars,
         )
 
@@ -252,3 +226,8 @@ class Report(Observer):
         if self._batches is not None:
             self._batches.close()
             self._batches = None
+
+
+def _width() -> int:
+    """Characters on a line of the terminal; 80 where there is none."""
+    return shutil.get_terminal_size((80, 24)).columns

@@ -12,7 +12,15 @@ import sys
 import numpy as np
 import pytest
 from support.project import PROJECT, check_one_line, run_command, run_script
-from support.runs import PARAMETERS, assert_same_run, finished_epochs, made_once, metrics, until
+from support.runs import (
+    PARAMETERS,
+    assert_same_run,
+    evaluated_error,
+    finished_epochs,
+    made_once,
+    metrics,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +126,7 @@ def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     script = "svhn_evaluation_random_labels.py"
     done = run_script(script, "--params", parameters, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    error = float(done.stdout.rpartition("test_error = ")[2].strip(" %\n")) / 100
+    error = evaluated_error(done)
     drawn = "stochastic" in CONTROLS[name][0] and "float" not in CONTROLS[name][1]
     if not drawn:
         assert error == pytest.approx(float(metrics(run)[-1]["training_error"]), abs=1e-9)
@@ -129,7 +137,7 @@ def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     arrays = [0.5 * a + 0.5 * np.sign(a) if a.ndim > 1 else a for a in arrays]
     np.savez(other / parameters.name, *arrays)
     again = run_script(script, "--params", other / parameters.name, cwd=tmp_path)
-    same = again.stdout.rpartition("test_error")[2] == done.stdout.rpartition("test_error")[2]
+    same = evaluated_error(again) == error
     assert same or CONTROLS[name][1][:2] == ("--weights", "float")
 
 

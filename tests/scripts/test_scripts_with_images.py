@@ -7,7 +7,14 @@ import json
 
 import pytest
 from support.project import check_one_line, run_command, run_script
-from support.runs import PARAMETERS, assert_same_run, killed_after_an_epoch, metrics, run_in
+from support.runs import (
+    PARAMETERS,
+    assert_same_run,
+    evaluated_error,
+    killed_after_an_epoch,
+    metrics,
+    run_in,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -59,8 +66,8 @@ def test_other_images_through_a_runs_life(script, kind, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     if "stochastic" not in script:
-        error = float(done.stdout.rpartition("test_error = ")[2].rstrip("%\n"))
-        assert error == pytest.approx(100 * float(metrics(whole)[-1]["training_error"]))
+        reported = float(metrics(whole)[-1]["training_error"])
+        assert evaluated_error(done) == pytest.approx(reported)
 
     before = (whole / "labels.png").read_bytes()
     done = run_command("figures", str(whole), cwd=tmp_path)

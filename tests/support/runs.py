@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from support.project import PROJECT
+from training_loop.metrics import reproducible
 
 PARAMETERS = {
     "svhn_random_labels": "model_parameters_random_labels_svhn",
@@ -112,14 +114,29 @@ def finished_epochs(run):
         return 0
 
 
+def reproducible_metrics(run):
+    """The metrics of the run in `run`, without the columns that tell how fast the machine was."""
+    return reproducible((run / "metrics.csv").read_text(encoding="utf-8"))
+
+
 def assert_same_run(run, other):
-    assert (run / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+    assert reproducible_metrics(run) == reproducible_metrics(other)
     (parameters,) = (path.name for path in other.glob("model_parameters*.npz"))
     for name in (parameters, "labels.npz"):
         with np.load(run / name) as one, np.load(other / name) as another:
             assert one.files == another.files
             for key in one.files:
                 assert np.array_equal(one[key], another[key]), (name, key)
+
+
+def evaluated_error(process):
+    """The share of wrong images that the evaluation `process` told of, and of how many."""
+    assert process.returncode == 0, process.stderr
+    told = re.search(
+        r"^(?:training_)?error = [\d.]+% \((\d+) of (\d+) ", process.stdout, re.MULTILINE
+    )
+    assert told, process.stdout
+    return int(told[1]) / int(told[2])
 
 
 def metrics(folder):
