@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from theano_engine import T, theano
-from theano_engine.ops.batch_norm import batch_normalization_train
+from theano_engine import T, straight_through, theano
+from theano_engine.ops.batch_norm import batch_normalization_train, normalized_by
 from theano_engine.ops.binary_units import (
     binarization,
     binary_sigmoid_unit,
@@ -50,6 +50,7 @@ __all__ = [
     "Conv2DLayer",
     "DenseLayer",
     "DivergenceError",
+    "adam",
     "batch_norm",
     "binarization",
     "binary_sigmoid_unit",
@@ -96,10 +97,7 @@ class _BinarizedWeights:
         self.Wb = binarization(
             self.W, self.H, self.binary, deterministic, self.stochastic, self._srng
         )
-        # compute_grads finds the binarized weights of a loss by this mark, whichever output of the
-        # network the loss was built on.
-        self.Wb.tag.binarization_of = self.W
-        return self.Wb
+        return straight_through.marked(self.Wb, self.W)
 
 
 class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
@@ -258,8 +256,9 @@ class BatchNormLayer(lasagne.layers.Layer):
             if moving or not use_averages:
                 deviation = T.sqrt(input.var(self.axes) + self.epsilon)
                 batch_statistics = [input.mean(self.axes), T.inv(deviation)]
-            statistics = [self.mean, self.inv_std] if use_averages else batch_statistics
-            output = self._normalized(input, statistics, carrier)
+            mean, inv_std = (self.mean, self.inv_std) if use_averages else batch_statistics
+            moved = mean + carrier
+            output = normalized_by(input, self.axes, moved, inv_std, self.gamma, self.beta)
         for average, batch_value in zip(moving, batch_statistics):
             average.default_update = (1 - self.alpha) * average + self.alpha * batch_value
         return output
@@ -270,15 +269,6 @@ class BatchNormLayer(lasagne.layers.Layer):
             return False
         same_dtype = input.dtype == self.gamma.dtype == self.beta.dtype
         return same_dtype and sorted(self.axes) == [0, *range(2, input.ndim)]
-
-    def _normalized(self, input, statistics, carrier):
-        mean, inv_std = statistics
-        kept = iter(range(len(self.input_shape) - len(self.axes)))
-        pattern = ["x" if axis in self.axes else next(kept) for axis in range(input.ndim)]
-        mean = mean + carrier
-        scale = inv_std if self.gamma is None else self.gamma * inv_std
-        output = (input - mean.dimshuffle(pattern)) * scale.dimshuffle(pattern)
-        return output if self.beta is None else output + self.beta.dimshuffle(pattern)
 
     def _moving_averages(self):
         """Second variables on the storage of mean and inv_std, to be given default updates.
@@ -320,26 +310,11 @@ def compute_grads(loss, network):
 
     A list in the order of `get_all_params(network, binary=True)`, of the parameters' shapes: the
     gradient with respect to the binarized weights that `loss` was computed with, plus that through
-    any direct use of the real-valued weights (a weight penalty, say).
+    any direct use of the real-valued weights (a weight penalty, say). Raises ValueError where
+    `loss` does not depend on one of them.
     """
-    binarized: dict = {}
-    for variable in theano.gof.graph.ancestors([loss]):
-        weights = getattr(variable.tag, "binarization_of", None)
-        if weights is not None:
-            binarized.setdefault(weights, []).append(variable)
-    parameters = lasagne.layers.get_all_params(network, binary=True)
-    missing = [W for W in parameters if W not in binarized]
-    if missing:
-        raise ValueError(f"the loss does not depend on the weights {missing} of this network")
-    uses = [(W, Wb) for W in parameters for Wb in binarized[W] if Wb is not W]
-    wrt = [*parameters, *(Wb for _, Wb in uses)]
-    gradients = theano.grad(
-        loss, wrt, consider_constant=[Wb for _, Wb in uses], disconnected_inputs="ignore"
-    )
-    totals = dict(zip(parameters, gradients))
-    for (W, _), gradient in zip(uses, gradients[len(parameters) :]):
-        totals[W] = totals[W] + gradient
-    return [totals[W] for W in parameters]
+    weights = lasagne.layers.get_all_params(network, binary=True)
+    return straight_through.gradients(loss, weights)
 
 
 def clipping_scaling(updates, network):
@@ -352,6 +327,24 @@ def clipping_scaling(updates, network):
         for W in layer.get_params(binary=True):
             step = layer.W_LR_scale * (updates[W] - W)
             updates[W] = T.clip(W + step, -layer.H, layer.H)
+    return updates
+
+
+def adam(loss, network, learning_rate):
+    """The updates of a training step: Adam, with Lasagne's defaults, of all that is trained.
+
+    Binary weights have their straight-through gradients, and steps that are scaled and clipped;
+    `trainable` parameters (biases, beta, gamma, real weights) plain Adam of the scalar `loss`.
+    """
+    updates = OrderedDict()
+    weights = lasagne.layers.get_all_params(network, binary=True)
+    if weights:
+        gradients = compute_grads(loss, network)
+        updates = lasagne.updates.adam(gradients, weights, learning_rate=learning_rate)
+        updates = clipping_scaling(updates, network)
+    others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
+    if others:
+        updates.update(lasagne.updates.adam(loss, others, learning_rate=learning_rate))
     return updates
 
 

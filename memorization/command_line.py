@@ -73,8 +73,20 @@ def positive_float(text: str) -> float:
     return _number(text, float, "a number above 0", lambda value: 0 < value < math.inf)
 
 
+def non_negative_float(text: str) -> float:
+    return _number(text, float, "a number of at least 0", lambda value: 0 <= value < math.inf)
+
+
 def fraction(text: str) -> float:
     return _number(text, float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def positive_fraction(text: str) -> float:
+    return _number(text, float, "a number above 0, at most 1", lambda value: 0 < value <= 1)
+
+
+def below_one(text: str) -> float:
+    return _number(text, float, "a number from 0 to below 1", lambda value: 0 <= value < 1)
 
 
 def folder_name(text: str) -> str:

@@ -99,9 +99,10 @@ def network(
     parameters that --init names cannot be read or do not fit.
     """
     form = _source(name, chosen).form
-    drawn = stochastic and chosen.weights == "binary"
+    drawn = stochastic and chosen.weights == "binary" and chosen.optimizer != "bop"
     if stochastic and not drawn:
-        print("--weights float: this experiment's weights are not drawn", file=sys.stderr)
+        why = "--optimizer bop" if chosen.optimizer == "bop" else "--weights float"
+        print(f"{why}: this experiment's weights are not drawn", file=sys.stderr)
     architecture = Architecture(
         WIDTHS[name] if chosen.network == "cnn" else tuple(chosen.hidden or ()),
         kind=chosen.network,
@@ -121,6 +122,8 @@ def network(
 
     output = networks.build(architecture, chosen.seed)
     initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
+    if chosen.optimizer == "bop":
+        networks.binarize_weights(output)
     return Network(output, architecture, initial)
 
 
@@ -142,6 +145,10 @@ def run(
     if dense_l2 and network.architecture.freeze_weights:
         raise UserError(
             "--freeze-weights: this experiment penalises weights, and these would not move"
+        )
+    if dense_l2 and chosen.optimizer == "bop":
+        raise UserError(
+            "--optimizer bop: this experiment penalises real-valued weights, and bop knows none"
         )
     from memorization import functions, networks
 
@@ -172,6 +179,7 @@ def run(
                     output,
                     data.images,
                     penalty=networks.dense_l2(output, dense_l2) if dense_l2 else None,
+                    optimizer={"optimizer": chosen.optimizer, **chosen.optimizer_options},
                     testing=testing or functions.DETERMINISTIC,
                     mode=mode,
                 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-import binary_net
 import datasets
 from binary_net import lasagne
 from foundations.errors import UserError
 from memorization.networks import parameter_names, scores
+from memorization.optimizers import updates_of
 from theano_engine import T, theano
 from training_loop.loop import Functions
 
@@ -24,6 +23,8 @@ _WITHOUT_CONVOLUTIONS = {
     "linker": ("py",),
     "optimizer": ("None", "merge", "stabilize"),
 }
+
+ADAM: Mapping[str, Any] = {"optimizer": "adam"}
 
 # How batch norm and stochastic weights behave when testing.
 DETERMINISTIC: Mapping[str, bool] = {"deterministic": True}
@@ -92,18 +93,21 @@ def build_functions(
     images: np.ndarray,
     *,
     penalty: Any = None,
+    optimizer: Mapping[str, Any] = ADAM,
     testing: Mapping[str, bool] = DETERMINISTIC,
     mode: Any = None,
 ) -> Functions:
     """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
 
     Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
-    as it is. `penalty`, a scalar expression, is added to the training loss. `testing` holds the
-    keywords of `get_output` when testing.
+    as it is. `penalty`, a scalar expression, is added to the training loss. `optimizer` holds its
+    name and options, as `optimizers.updates_of` takes them; `testing` the keywords of `get_output`
+    when testing.
     """
     pool = shared_pool(images)
     return Functions(
-        build_training(network, pool, penalty, mode), build_test(network, pool, testing, mode)
+        build_training(network, pool, penalty, optimizer, mode),
+        build_test(network, pool, testing, mode),
     )
 
 
@@ -113,7 +117,11 @@ def shared_pool(images: np.ndarray):
 
 
 def build_training(
-    network: lasagne.layers.Layer, pool, penalty: Any = None, mode: Any = None
+    network: lasagne.layers.Layer,
+    pool,
+    penalty: Any = None,
+    optimizer: Mapping[str, Any] = ADAM,
+    mode: Any = None,
 ) -> Callable:
     """The function `Functions.train` of `network` over the shared variable `pool`."""
     numbers, labels, learning_rate = _inputs()
@@ -124,7 +132,7 @@ def build_training(
     return theano.function(
         [numbers, labels, learning_rate],
         loss,
-        updates=adam_updates(loss, network, learning_rate),
+        updates=updates_of(loss, network, learning_rate, **optimizer),
         mode=mode,
         allow_input_downcast=True,
         name="train",
@@ -160,40 +168,11 @@ def _inputs():
     return T.lvector("image_numbers"), T.lvector("labels"), T.scalar("learning_rate")
 
 
-def adam_updates(loss, network: lasagne.layers.Layer, learning_rate) -> OrderedDict:
-    """Adam for every parameter that is trained, plain for all but binary weights.
-
-    Those have a straight-through gradient, and their steps are scaled and clipped.
-    """
-    weights = lasagne.layers.get_all_params(network, binary=True)
-    gradients = binary_net.compute_grads(loss, network) if weights else []
-    names = parameter_names(network)
-    updates = OrderedDict()
-    if weights:
-        updates = _adam(gradients, weights, learning_rate, names, "binary")
-        updates = binary_net.clipping_scaling(updates, network)
-    others = lasagne.layers.get_all_params(network, trainable=True, binary=False)
-    if others:
-        updates.update(_adam(loss, others, learning_rate, names, "others"))
-    return updates
-
-
-def _adam(loss_or_gradients, parameters, learning_rate, names, group: str) -> OrderedDict:
-    """Lasagne's Adam of a group of parameters, its state named after `names` of theirs."""
-    updates = lasagne.updates.adam(loss_or_gradients, parameters, learning_rate=learning_rate)
-    *moments, steps = [variable for variable in updates if variable not in names]
-    for parameter, first, second in zip(parameters, moments[::2], moments[1::2], strict=True):
-        first.name = f"{names[parameter]}/adam_m"
-        second.name = f"{names[parameter]}/adam_v"
-    steps.name = f"adam/{group}/steps"
-    return updates
-
-
 def state_variables(network: lasagne.layers.Layer, *functions: Any) -> dict[str, Any]:
     """The shared variables that compiled `functions` of `network` read, but for the pool of images.
 
     By name: parameters and averages of batch norm (layer_03/W), random streams (layer_03/stream_0),
-    Adam's moments (layer_03/W/adam_m) and counts of steps (adam/binary/steps). Raises ValueError
+    what the optimizer keeps (layer_03/W/adam_m, adam/binary/steps). Raises ValueError
     for a variable whose name does not tell it from the others, so that no state goes unsaved.
     """
     # Two variables may stand for one storage, as batch norm's averages do.

@@ -2,6 +2,7 @@
 
 from memorization.networks.layers import build
 from memorization.networks.parameters import (
+    binarize_weights,
     binarized_layers,
     dense_l2,
     parameter_counts,
@@ -14,6 +15,7 @@ from memorization.networks.parameters import (
 from memorization.networks.scores import scores
 
 __all__ = [
+    "binarize_weights",
     "binarized_layers",
     "build",
     "dense_l2",

@@ -72,6 +72,13 @@ def replace_weights_by_sign(network: lasagne.layers.Layer) -> None:
         layer.W.set_value(signs.astype(theano.config.floatX))
 
 
+def binarize_weights(network: lasagne.layers.Layer) -> None:
+    """Every binary weight W becomes what the network computes with: +H where W > 0, else -H."""
+    for layer in binarized_layers(network):
+        binarized = np.where(layer.W.get_value() > 0, layer.H, -layer.H)
+        layer.W.set_value(binarized.astype(theano.config.floatX))
+
+
 def save_parameters(path: str | os.PathLike, network: lasagne.layers.Layer) -> None:
     """All parameters of `network` in the original's `.npz` format, `get_all_params` order."""
     files.save_arrays(path, *lasagne.layers.get_all_param_values(network))

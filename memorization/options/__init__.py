@@ -15,13 +15,21 @@ from memorization.command_line import ArgumentParser
 from memorization.option import Option, flag
 from memorization.options.data import ChangedDataOptions, DataOptions, check_data
 from memorization.options.network import NetworkOptions, check_network
+from memorization.options.optimizer import OptimizerOptions, check_optimizer
 from memorization.options.run import DEVICES, RunOptions, check_run
 from memorization.options.training import TrainingOptions
 
 
 # The last one named has its fields first.
 @dataclass(frozen=True)
-class Options(RunOptions, ChangedDataOptions, NetworkOptions, TrainingOptions, DataOptions):
+class Options(
+    RunOptions,
+    ChangedDataOptions,
+    NetworkOptions,
+    OptimizerOptions,
+    TrainingOptions,
+    DataOptions,
+):
     """One run's options; every experiment sets the defaults that are its own."""
 
     # Named after the script; no option.
@@ -85,7 +93,7 @@ def parse(
     if defaults:
         raise TypeError(f"no such options: {sorted(defaults)}")
     chosen = parser.parse_args(argv)
-    for check in (check_run, check_data, check_network):
+    for check in (check_run, check_data, check_network, check_optimizer):
         check(parser, chosen)
     command = sys.argv if argv is None else [script, *argv]
     return Options(experiment=Path(script).stem, **vars(chosen), command=tuple(command))

@@ -41,6 +41,18 @@ def plain_graph(x, gamma, beta, epsilon):
     return [y + beta.dimshuffle(pattern), mean, inv_std]
 
 
+def normalized_by(x, axes, mean, inv_std, gamma=None, beta=None):
+    """`(x - mean) * (gamma * inv_std) + beta`, without `gamma` or `beta` where it is None.
+
+    The statistics, `gamma` and `beta` have the axes of `x` that are not among `axes`.
+    """
+    kept = iter(range(x.ndim - len(axes)))
+    pattern = ["x" if axis in axes else next(kept) for axis in range(x.ndim)]
+    scale = inv_std if gamma is None else gamma * inv_std
+    output = (x - mean.dimshuffle(pattern)) * scale.dimshuffle(pattern)
+    return output if beta is None else output + beta.dimshuffle(pattern)
+
+
 class BatchNormTrain(Op):
     """Abstract: see `batch_normalization_train`; `perform` serves graphs that no rewrite saw."""
 
