@@ -1,4 +1,4 @@
-"""CIFAR-10, SVHN, drawn digits and patterns as pools of images; random labels. No Theano."""
+"""CIFAR-10, SVHN, drawn digits, patterns, one's own images as pools; random labels. No Theano."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datasets import cifar10, patterns, svhn, synthetic
+from datasets import cifar10, own, patterns, svhn, synthetic
 from datasets.cifar10 import load_cifar10
 from datasets.pool import SETS, DataError, DataSet, Form, Source, to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
@@ -25,10 +25,12 @@ DATA_SETS: Mapping[str, Source | Callable[..., Source]] = {
 
 
 def source(name: str, /, **parameters: Any) -> Source:
-    """The data set `name`, one of `DATA_SETS`, before it is loaded.
+    """The data set `name`, one of `DATA_SETS` or a file of one's own (`own`), before it is loaded.
 
-    Raises DataError where the `parameters` are none of its.
+    Raises DataError where the `parameters` are none of its, and where the file cannot be used.
     """
+    if own.is_file_of_ones_own(name):
+        return own.source(name)
     found = DATA_SETS[name]
     make = (lambda: found) if isinstance(found, Source) else found
     try:
@@ -41,7 +43,7 @@ def source(name: str, /, **parameters: Any) -> Source:
 
 
 def load(name: str, data_dir: str | None = None, **parameters: Any) -> DataSet:
-    """The data set `name`, one of `DATA_SETS`; `data_dir` is the folder that holds it.
+    """The data set `name`, as `source` knows it; `data_dir` is the folder that holds it.
 
     Raises DataError where its files are missing, damaged or of another form, and as `source` does.
     """

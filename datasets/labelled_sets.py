@@ -88,6 +88,9 @@ class LabelledSets:
     recipe: tuple[Step, ...] = ()
     # What the data set is made from again, where it is drawn to measure.
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    # One's own data set: where it is read again, or all of it, for the run to keep.
+    file: str | None = None
+    kept: DataSet | None = None
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -138,4 +141,5 @@ class LabelledSets:
             labelled(data.validation),
             labelled(data.test),
             parameters=data.parameters,
+            file=data.file,
         )

@@ -75,8 +75,8 @@ class DataSet:
     `images` (n, *image shape) uint8, or float32 from -1 to 1 as the network is to see them;
     `labels` (n,) int64, 0 to K - 1; `training`, `validation` and `test` int64 image numbers, which
     may overlap (SVHN's validation images are training images too). `parameters`, ready for JSON:
-    what `datasets.source` makes it again from, where it is drawn to measure. Raises DataError where
-    any of them is something else.
+    what `datasets.source` makes it again from, where it is drawn to measure; `file`: the path that
+    `datasets.own` reads it again from. Raises DataError where any of them is something else.
     """
 
     name: str
@@ -87,6 +87,7 @@ class DataSet:
     validation: np.ndarray
     test: np.ndarray
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
 
     def __post_init__(self) -> None:
         try:

@@ -182,7 +182,8 @@ def newest_run(results_dir: Path, data_name: str) -> Path:
             print(printable(f"{error}; left out", command_line.MOST_OF_A_LINE), file=sys.stderr)
             continue
         parameters = folder / record["parameters"]
-        if record["data"]["name"].endswith(data_name) and parameters.is_file():
+        named = "file" not in record["data"] and record["data"]["name"].endswith(data_name)
+        if named and parameters.is_file():
             found.append((parameters.stat().st_mtime_ns, folder))
     if not found:
         raise UserError(

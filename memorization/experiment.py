@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import datasets
-from datasets import SETS
+from datasets import SETS, DataSet, Form, own
 from datasets.labelled_sets import LabelledSets
 from datasets.transformations import transformed, with_images
 from foundations import files
@@ -59,21 +59,27 @@ def options(
     return replace(chosen, name=chosen.name or settings_name(chosen, defaults))
 
 
-def load(name: str, chosen: Options, *, random_labels: Sequence[str] = SETS) -> LabelledSets:
+def load(
+    name: str | DataSet, chosen: Options, *, random_labels: Sequence[str] = SETS
+) -> LabelledSets:
     """The data set `name`: --corruption of the labels of `random_labels` replaced, --images of it.
 
     `name`, "cifar10" or "svhn", is the experiment's own: --data names another in its place, and
-    --synthetic has digits drawn. Raises UserError where the network cannot see such images, and
-    where --as-in-2017 would leave nothing of a set.
+    --synthetic has digits drawn. Or it is a data set itself, any object with the fields of
+    `datasets.DataSet`; the run keeps a copy of it. Raises UserError where it is none, where the
+    network cannot see such images, and where --as-in-2017 would leave nothing of a set.
     """
     source = _source(name, chosen)
     check_images(chosen.network, source.form.image_shape)
-    data = LabelledSets.of(source.load(chosen.data_dir), chosen.train_size)
+    loaded = source.load(chosen.data_dir)
+    data = LabelledSets.of(loaded, chosen.train_size)
     if chosen.train_size is not None and chosen.train_size > len(data.training.numbers):
         raise UserError(
             f"--train-size {chosen.train_size}: the data set has {len(data.training.numbers)} "
             "training images; leave it out to take all"
         )
+    if not isinstance(name, str) and chosen.data is None:
+        data = replace(data, kept=loaded)
     for set_name, examples in _examples(data).items():
         if schedule(chosen).counted(len(examples)) == 0 and len(examples):
             raise UserError(
@@ -92,13 +98,16 @@ def network(
     activation: str = "tanh",
     stochastic: bool = False,
     dropout: Sequence[float] = (0.0, 0.0),
+    form: Form | None = None,
 ) -> Network:
     """The network that the options choose for the data set `name`: by default BinaryNet's CNN.
 
-    The other arguments are the experiment's own, as in `Architecture`. Raises UserError where the
-    parameters that --init names cannot be read or do not fit.
+    `form` is that of the images, where they are of no data set that has a name: the widths are then
+    those of the network for `name`. The other arguments are the experiment's own, as in
+    `Architecture`. Raises UserError where the parameters that --init names cannot be read or do
+    not fit.
     """
-    form = _source(name, chosen).form
+    form = form or _source(name, chosen).form
     drawn = stochastic and chosen.weights == "binary" and chosen.optimizer != "bop"
     if stochastic and not drawn:
         why = "--optimizer bop" if chosen.optimizer == "bop" else "--weights float"
@@ -231,9 +240,14 @@ def schedule(chosen: Options) -> loop.Schedule:
     )
 
 
-def _source(name: str, chosen: Options) -> datasets.Source:
+def _source(name: str | DataSet, chosen: Options) -> datasets.Source:
     """The data set that the options name, which is `name` where they name none."""
     name = chosen.data or name
+    if not isinstance(name, str):
+        if chosen.synthetic:
+            raise UserError("--synthetic: no digits are drawn in the place of one's own data")
+        data = own.of_object(name)
+        return datasets.Source(data.form, lambda folder: data)
     name = f"synthetic-{name}" if chosen.synthetic else name
     return datasets.source(name, **chosen.data_parameters)
 

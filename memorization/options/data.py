@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets import DATA_SETS
+from datasets.own import ENDING, is_file_of_ones_own
 from datasets.transformations import IMAGES
 from memorization.command_line import ArgumentParser, fraction, positive_int
 from memorization.option import Decides, flag, option_field
@@ -18,16 +19,27 @@ NAMED_DATA_SETS = tuple(name for name in DATA_SETS if not name.startswith("synth
 PATTERN_CLASSES = 2
 
 
+def data_set_name(text: str) -> str:
+    """`text` as --data has it; ArgumentTypeError where it names no data set and no `.npz`."""
+    if text not in NAMED_DATA_SETS and not is_file_of_ones_own(text):
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} is none of {', '.join(NAMED_DATA_SETS)}, and no file of "
+            f"one's own, whose name ends in {ENDING}"
+        )
+    return text
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """The data set."""
 
     data: str | None = option_field(
-        "data set (default: the experiment's own)",
+        f"data set: {', '.join(NAMED_DATA_SETS)}, or a file of one's own (docs/own.md; default: "
+        "the experiment's own)",
         Decides.OUTCOME,
         unset="its own",
-        parse=str,
-        choices=NAMED_DATA_SETS,
+        parse=data_set_name,
+        metavar="NAME|FILE.npz",
     )
     patterns: Sequence[int] | None = option_field(
         "with --data patterns: how many to train on, and of how many values +1 or -1 each",
@@ -86,6 +98,8 @@ def check_data(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
     drawn = "--synthetic" if chosen.synthetic else "--data patterns"
     if chosen.data_dir is not None and (chosen.synthetic or chosen.data == "patterns"):
         parser.error(f"{drawn} draws its data set, which --data-dir names; leave out either")
+    if chosen.data_dir is not None and is_file_of_ones_own(chosen.data):
+        parser.error(f"--data {chosen.data} names the file itself; leave out --data-dir")
     if chosen.synthetic and f"synthetic-{chosen.data}" not in DATA_SETS and chosen.data:
         parser.error(f"--synthetic has no digits drawn for --data {chosen.data}; leave out either")
     if chosen.data == "patterns":

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 import datasets
-from datasets import SETS
+from datasets import SETS, DataSet, own
 from datasets.labelled_sets import LabelledSet, LabelledSets
 from datasets.transformations import replayed
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization.run.record import RUN_FILE, format_of
+from foundations.reading import MOST_OF_A_PATH, printable
+from memorization.run.record import OWN_DATA_FILE, RUN_FILE, format_of
 
 LABELS_FILE = "labels.npz"
 KINDS = ("labels", "true_labels", "replaced")
 
 
 def save_labels(folder: Path, data: LabelledSets) -> None:
-    """Write the numbers and labels of `data` as those of the run in `folder`."""
+    """Write the numbers and labels of `data` as those of the run in `folder`, and data to keep."""
     arrays = {}
     for name in SETS:
         labelled = getattr(data, name)
@@ -30,6 +31,8 @@ def save_labels(folder: Path, data: LabelledSets) -> None:
         arrays[f"{name}_replaced"] = labelled.replaced
         arrays[f"{name}_numbers"] = labelled.numbers
     files.save_arrays(folder / LABELS_FILE, **arrays)
+    if data.kept is not None:
+        own.save(folder / OWN_DATA_FILE, data.kept)
 
 
 def _name_today(name: str) -> str:
@@ -74,8 +77,12 @@ def labelled_sets_of(
             f"{folder}: a run of version 1.0.0, whose images were drawn from other random streams; "
             "only that version can draw them again"
         )
-    source = datasets.source(recorded["name"], **recorded.get("parameters", {}))
-    data = LabelledSets.of(source.load(data_dir or settings["data_dir"]), settings["train_size"])
+    if "file" in recorded:
+        loaded = _own_data(folder, recorded["file"], data_dir)
+    else:
+        source = datasets.source(recorded["name"], **recorded.get("parameters", {}))
+        loaded = source.load(data_dir or settings["data_dir"])
+    data = LabelledSets.of(loaded, settings["train_size"])
     data = replayed(data, recorded.get("recipe", []))
     if data.fingerprint != recorded["fingerprint"]:
         raise UserError(
@@ -96,6 +103,24 @@ def labelled_sets_of(
                 f"{folder / LABELS_FILE}: not the {name} labels that {RUN_FILE} beside it tells of"
             )
     return replace(data, **sets)
+
+
+def _own_data(folder: Path, recorded: str, data_dir: str | None) -> DataSet:
+    """The data of one's own that the run in `folder` has, or that lie in the file `recorded`.
+
+    `data_dir` is where that file is now. Raises UserError where it is not there or is damaged.
+    """
+    path = Path(recorded)
+    if recorded == OWN_DATA_FILE:
+        path = folder / recorded
+    elif data_dir is not None:
+        path = Path(data_dir) / path.name
+    if not path.exists():
+        raise UserError(
+            f"{printable(path, MOST_OF_A_PATH)}: no such file, which this run trained on; "
+            "--data-dir names the folder in which it is now"
+        )
+    return own.source(path).load(None)
 
 
 def training_images(

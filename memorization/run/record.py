@@ -20,6 +20,9 @@ from memorization.run.settings import completed, contradiction
 
 RUN_FILE = "run.json"
 
+# What a run keeps of data that were given in Python, and are in no file.
+OWN_DATA_FILE = "data.npz"
+
 # In bytes, as file systems count.
 MOST_OF_A_FILE_NAME = 255
 
@@ -63,6 +66,7 @@ def describe_run(
             "class_names": data.form.class_names,
             "recipe": data.recorded(),
             "parameters": dict(data.parameters),
+            **({} if file_of(data) is None else {"file": file_of(data)}),
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
         "environments": [environment.period(1, surroundings)],
@@ -72,6 +76,11 @@ def describe_run(
 def save_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `record` as that of the run in `folder`."""
     files.save_json(folder / RUN_FILE, record)
+
+
+def file_of(data: LabelledSets) -> str | None:
+    """The file that `data` of one's own are read from again: a path, or a name in the folder."""
+    return OWN_DATA_FILE if data.kept is not None else data.file
 
 
 def load_record(folder: Path) -> dict[str, Any]:
@@ -97,7 +106,9 @@ def _check(record: Any) -> None:
     architecture = from_record(network)
     reading.check_fields({"initial": None, **record}, {"initial": (str, type(None))})
     reading.check_fields(data, {"name": str, "fingerprint": str, "class_names": list})
-    if data["name"] not in datasets.DATA_SETS:
+    if "file" in data:
+        reading.check_fields(data, {"file": str})
+    elif data["name"] not in datasets.DATA_SETS:
         raise ValueError(f"the data set's name is {reading.printable(data['name'])}")
     # Format 1 told of noise in place of images alone, under that name.
     made = {"recipe": list, "source_fingerprint": str}

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets import own
+from datasets.own import is_file_of_ones_own
 from foundations.reading import file_errors
 from memorization.option import Decides
 from memorization.options import OPTIONS, Options, flag
@@ -25,13 +27,22 @@ def completed(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {**before, **recorded}
 
 
+def without_folder(name: str, value: Any) -> Any:
+    """The `value` of the option `name` as runs compare in it: a data file by its name alone.
+
+    Where it lies changes nothing, and what is in it is told by its fingerprint.
+    """
+    own = name == "data" and isinstance(value, str) and is_file_of_ones_own(value)
+    return Path(value).stem if own else value
+
+
 def outcome_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Of a run's record: the options that decide its outcome, those included that came later.
 
     An option that this version does not know, of a record of a later one, counts as deciding.
     """
     return {
-        name: value
+        name: without_folder(name, value)
         for name, value in completed(recorded).items()
         if name != "experiment"
         and (name not in OPTIONS or OPTIONS[name].decides is Decides.OUTCOME)
@@ -46,7 +57,7 @@ def contradiction(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> str
     earlier = completed(recorded)
     for name, value in chosen.items():
         free = name in OPTIONS and OPTIONS[name].decides is Decides.NOTHING
-        if not free and earlier.get(name) != value:
+        if not free and without_folder(name, earlier.get(name)) != without_folder(name, value):
             return name
     return None
 
@@ -56,7 +67,8 @@ def settings_name(chosen: Options, defaults: Mapping[str, Any]) -> str:
 
     "seed-0", then by an underscore each option that decides the outcome and is not the script's
     default: "seed-0_synthetic_width-0.25". A file goes by its name without ending and the first
-    digits of its SHA-256. What is too long is cut, and ends in digits of the whole name's.
+    digits of its SHA-256, data of one's own by those of their fingerprint. What is too long is cut,
+    and ends in digits of the whole name's.
     Raises UserError where a file cannot be read.
     """
     words = [f"seed-{chosen.seed}"]
@@ -81,6 +93,9 @@ def _word(name: str, value: Any) -> str:
     if name == _FILE:
         with file_errors(value, "cannot be read (--init)"):
             value = f"{Path(value).stem}-{_digits(Path(value).read_bytes())}"
+    elif name == "data" and is_file_of_ones_own(value):
+        data = own.source(value).load(None)
+        value = f"{data.name}-{data.fingerprint()[:DIGITS]}"
     values = value if isinstance(value, list | tuple) else [value]
     text = "-".join(map(str, values))
     return f"{word}-{''.join(c if c.isalnum() or c in '.+-' else '-' for c in text)}"
