@@ -1,6 +1,8 @@
-"""python -m memorization export RUN --to packed|c|onnx: a trained network for other programs.
+"""python -m memorization export RUN --to FORMAT: a trained network for other programs.
 
-RUN is the folder of a run, or its .npz of parameters. docs/export.md describes what is written.
+RUN is the folder of a run, its .npz of parameters, or one that BinaryNet's own scripts saved.
+docs/export.md describes what is written: packed, one bit per weight; c, a C99 file; binarynet, an
+.npz for BinaryNet's scripts.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from pathlib import Path
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
-from memorization.export import c_source, packed
+from memorization.export import c_source, foreign, packed, untold
 from memorization.export.folding import fold
-from memorization.export.network import TrainedNetwork, load
+from memorization.export.network import TrainedNetwork
 
 
 def _packed(network: TrainedNetwork, path: Path) -> list[Path]:
@@ -25,6 +27,7 @@ def _packed(network: TrainedNetwork, path: Path) -> list[Path]:
 FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork, Path], list[Path]]]] = {
     "packed": (".h5", _packed),
     "c": (".c", c_source.save),
+    "binarynet": (".binarynet.npz", foreign.save),
 }
 
 
@@ -40,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="where to (default: beside the parameters, under their name)",
     )
     add("--overwrite", action="store_true", help="in the place of a file that is there")
+    untold.add_options(parser)
     chosen = parser.parse_args(argv)
-    network = load(chosen.run)
+    network = foreign.network_of(chosen.run, chosen)
     ending, write = FORMATS[chosen.to]
     path = chosen.output or network.source.with_suffix(ending)
     if path.exists() and not chosen.overwrite:

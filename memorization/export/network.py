@@ -114,9 +114,8 @@ def load(place: Path) -> TrainedNetwork:
     """
     folder = place if place.is_dir() else place.parent
     if not (folder / RUN_FILE).exists():
-        where = "there" if place.is_dir() else "beside it"
         raise UserError(
-            f"{printable(place, MOST_OF_A_PATH)}: no {RUN_FILE} {where} says what network this is; "
+            f"{printable(place, MOST_OF_A_PATH)}: no {RUN_FILE} there says what network this is; "
             "name the folder of a run"
         )
     record = load_record(folder)

@@ -1,9 +1,10 @@
 """python -m memorization summary RUN: what a trained network is made of, layer by layer.
 
-RUN is the folder of a run, or its .npz of parameters. Of every layer: the shape of what it gives,
-how many of its parameters are binary (their signs alone are used) and how many real, how many bits
-all of them take at one for a binary and 32 for a real one, how many multiply-adds one image costs,
-and the share of its weights that are positive (0 counts as positive, as in the evaluation).
+RUN is the folder of a run, its .npz of parameters, or one of BinaryNet's own. Of every layer: the
+shape of what it gives, how many of its parameters are binary (their signs alone are used) and how
+many real, how many bits all of them take at one for a binary and 32 for a real one, how many
+multiply-adds one image costs, and the share of its weights that are positive (0 counts as positive,
+as in the evaluation).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from memorization import command_line
-from memorization.export.network import Layer, TrainedNetwork, load
+from memorization.export import foreign, untold
+from memorization.export.network import Layer, TrainedNetwork
 
 HEADINGS = ("layer", "shape", "binary", "real", "bits", "multiply-adds", "positive")
 
@@ -47,7 +49,9 @@ def _counts(layer: Layer) -> tuple[int, int, int, int]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command_line.ArgumentParser("python -m memorization summary", __doc__)
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a run, or its .npz")
-    table = [HEADINGS, *rows(load(parser.parse_args(argv).run))]
+    untold.add_options(parser)
+    chosen = parser.parse_args(argv)
+    table = [HEADINGS, *rows(foreign.network_of(chosen.run, chosen))]
     widths = [max(map(len, column)) for column in zip(*table)]
     for line in table:
         texts = [line[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(line[1:], widths[1:]))]

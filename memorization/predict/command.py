@@ -1,13 +1,14 @@
 """python -m memorization predict NETWORK IMAGE...: which classes a network sees in images.
 
-NETWORK is a packed network (python -m memorization export), the folder of a run, or its .npz of
-parameters. IMAGE is a PNG, a JPEG, a .npy array (channels, rows, columns) or (n, channels, rows,
-columns), or a folder of such. An image that cannot be taken is named in a line; the others are
-told all the same, and the exit code is 2.
+NETWORK is a packed network (python -m memorization export), the folder of a run, its .npz of
+parameters, or one that BinaryNet's own scripts saved. IMAGE is a PNG, a JPEG, a .npy array
+(channels, rows, columns) or (n, channels, rows, columns), or a folder of such. An image that cannot
+be taken is named in a line; the others are told all the same, and the exit code is 2.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import itertools
 import sys
@@ -22,7 +23,7 @@ from foundations import files
 from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line
-from memorization.export import inference, packed
+from memorization.export import inference, packed, untold
 from memorization.predict import images
 
 PROGRAM = "python -m memorization predict"
@@ -45,16 +46,20 @@ class Predictor:
         return self.class_names if len(self.class_names) != 2 else self.class_names[1:]
 
 
-def predictor(place: Path) -> Predictor:
+def predictor(place: Path, chosen: argparse.Namespace) -> Predictor:
     """The network of a packed file, a run or an `.npz`; UserError where there is none."""
     if packed.is_packed(place):
+        if chosen.activation or chosen.image_shape:
+            raise UserError(
+                f"{printable(place)}: a packed network tells its own; leave out --activation and "
+                "--image-shape"
+            )
         network = packed.load(place)
     else:
         # Late: a packed file needs none of it.
-        from memorization.export import folding, twin
-        from memorization.export.network import load
+        from memorization.export import folding, foreign, twin
 
-        trained = load(place)
+        trained = foreign.network_of(place, chosen)
         if not trained.binary:
             return Predictor(
                 trained.architecture.image_shape,
@@ -79,8 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="FILE",
         help="write a line per image as CSV instead of a table; - is the standard output",
     )
+    untold.add_options(parser)
     chosen = parser.parse_args(argv)
-    network = predictor(chosen.network)
+    network = predictor(chosen.network, chosen)
     reader = _Reader(images.Wanted(network.image_shape, chosen.resize))
     told = _told(network, reader.images(chosen.images))
     if chosen.csv is None:
