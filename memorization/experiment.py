@@ -43,11 +43,15 @@ TEST_BATCH_SIZE = 500
 
 @dataclass(frozen=True)
 class Network:
-    """A network's output layer, what it is made of, and the fingerprint of what --init named."""
+    """A network's output layer, what it is made of, and the fingerprint of what --init named.
+
+    `remark`: what its user is told when it begins to train.
+    """
 
     output: Any
     architecture: Architecture
-    initial: str | None
+    initial: str | None = None
+    remark: str | None = None
 
 
 def options(
@@ -109,9 +113,10 @@ def network(
     """
     form = form or _source(name, chosen).form
     drawn = stochastic and chosen.weights == "binary" and chosen.optimizer != "bop"
+    remark = None
     if stochastic and not drawn:
         why = "--optimizer bop" if chosen.optimizer == "bop" else "--weights float"
-        print(f"{why}: this experiment's weights are not drawn", file=sys.stderr)
+        remark = f"{why}: this experiment's weights are not drawn"
     architecture = Architecture(
         WIDTHS[name] if chosen.network == "cnn" else tuple(chosen.hidden or ()),
         kind=chosen.network,
@@ -133,7 +138,7 @@ def network(
     initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
     if chosen.optimizer == "bop":
         networks.binarize_weights(output)
-    return Network(output, architecture, initial)
+    return Network(output, architecture, initial, remark)
 
 
 def run(
@@ -183,6 +188,8 @@ def run(
         if history is not None:
             drawn = complete(folder, history, data)
         else:
+            if network.remark:
+                print(network.remark, file=sys.stderr)
             with screen.compiling():
                 compiled = functions.build_functions(
                     output,
