@@ -21,7 +21,7 @@ from datasets.labelled_sets import LabelledSets
 from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
-from memorization import command_line, signals
+from memorization import command_line, rehearsal, signals
 from memorization.architecture import WIDTHS, Architecture, check_images
 from memorization.measures.columns import Measures
 from memorization.measures.replaced import ReplacedLabels
@@ -60,7 +60,9 @@ def options(
     """The options of a script; `defaults` are its own values of any of `Options`."""
     chosen = parse(script, documentation, argv, **defaults)
     command_line.check_process()
-    return replace(chosen, name=chosen.name or settings_name(chosen, defaults))
+    chosen = replace(chosen, name=chosen.name or settings_name(chosen, defaults))
+    rehearsal.parsed(chosen)
+    return chosen
 
 
 def load(
@@ -199,6 +201,7 @@ def run(
                     testing=testing or functions.DETERMINISTIC,
                     mode=mode,
                 )
+                rehearsal.compiled(compiled, _examples(data), schedule(chosen))
                 measured = _measures(chosen, output, data, folder, mode)
             state = functions.state_variables(
                 output,

@@ -88,7 +88,7 @@ def planted(folder, path, text):
         ("binary_net.py", "import svhn_random_labels", "svhn_random_labels"),
         ("binary_net.py", "import torch", "torch"),
         ("svhn_random_labels.py", "import datasets", "datasets"),
-        ("memorization/sweep.py", "import torch", "torch"),
+        ("memorization/sweep/grid.py", "import torch", "torch"),
     ],
 )
 def test_a_planted_import_is_named(copied, path, text, wrong):

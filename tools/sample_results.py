@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from memorization import report, sweep
+from memorization.sweep.cells import experiments
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "experiments.md"
@@ -29,13 +30,13 @@ EPOCHS = {"cifar10": "40", "svhn": "150"}
 
 def main(extra: list[str]) -> None:
     for data, epochs in EPOCHS.items():
-        names = [name for name in sweep.experiments() if name.startswith(data)]
+        names = [name for name in experiments() if name.startswith(data)]
         place = ("--results-dir", str(RESULTS / data))
         options = (*OPTIONS, "--epochs", epochs, *extra)
-        sweep.main(["--experiments", *names, "--seeds", "0", *place, "--", *options])
+        sweep.main(["--vary", "seed=0", *place, "--", *names, *options])
     figures = PROJECT / "docs" / "figures"
     figures.mkdir(exist_ok=True)
-    for curves in sorted(RESULTS.glob("*/*/seed0/curves.svg")):
+    for curves in sorted(RESULTS.glob("*/*/seed-0/curves.svg")):
         shutil.copyfile(curves, figures / f"{curves.parent.parent.name}.svg")
     report.report_runs([RESULTS], RESULTS / "report")
     shutil.copyfile(RESULTS / "report" / "comparison.svg", figures / "comparison.svg")

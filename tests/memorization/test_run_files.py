@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from support.project import PROJECT, check_one_line, run_command, run_script
 
 from foundations.errors import UserError
-from memorization import parameter_files, sweep
+from memorization import parameter_files
 from memorization.report import figures
 from memorization.run import folder as run_folder
 from memorization.run import state as checkpoint
 from memorization.run.labels import load_labels
 from memorization.run.record import load_record
+from memorization.sweep.record import recorded_options
 from training_loop.progress import Progress
 
 SCRIPT = "cifar10_random_labels"
@@ -39,7 +40,7 @@ READERS = {
     "image_history.npz": lambda path: figures._read_history(path),
     "run.json": lambda path: load_record(path.parent),
     "metrics.csv": run_folder.load_metrics,
-    "sweep.json": sweep.recorded_options,
+    "sweep.json": recorded_options,
 }
 ARCHIVES = [name for name in READERS if name.endswith(".npz")]
 

@@ -39,13 +39,12 @@ def epochs_done(folder):
 
 @pytest.mark.exhaustive
 def test_what_ran_on_a_lost_machine_runs_on_another(tmp_path, cluster):
-    runs = [tmp_path / f"results/sweep/cifar10_random_labels/seed{seed}" for seed in range(2)]
-    chosen = ("--experiments", "cifar10_random_labels", "--seeds", "0", "1")
+    runs = [tmp_path / f"results/sweep/cifar10_random_labels/seed-{seed}" for seed in range(2)]
     tiny = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", str(EPOCHS))
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "memorization", "sweep", *chosen),
-            *("--address", cluster.address, "--", *tiny),
+            *(sys.executable, "-m", "memorization", "sweep", "--vary", "seed=0,1"),
+            *("--address", cluster.address, "--", "cifar10_random_labels", *tiny),
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},

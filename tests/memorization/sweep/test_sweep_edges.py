@@ -12,11 +12,14 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line, run_command
 
-from memorization import sweep
 from memorization.report.runs import read_run
+from memorization.sweep.request import parse
 
-EXPERIMENT = ("--experiments", "cifar10_random_labels")
-TINY = ("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60")
+SCRIPT = PROJECT / "cifar10_random_labels.py"
+TINY = (
+    str(SCRIPT),
+    *("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +38,7 @@ def long_folder(tmp_path):
 @pytest.mark.slow
 def test_a_seed_given_twice_under_a_long_tmpdir_is_run_once(tmp_path, long_folder):
     done = run_command(
-        *("sweep", *EXPERIMENT, "--seeds", "3", "3", "--corruptions", "0.5", ".50", "--", *TINY),
+        *("sweep", "--vary", "seed=3,3", "corruption=0.5,.50", "--", *TINY),
         cwd=tmp_path,
         TMPDIR=str(long_folder),
     )
@@ -51,14 +54,14 @@ def test_more_than_there_is_is_refused(tmp_path, option):
     wanted = "4096" if option == "--cpus-per-run" else "0.5"
     if option == "--gpus-per-run" and os.path.exists("/dev/nvidia0"):
         option, wanted = "--cpus-per-run", "8192"
-    done = run_command("sweep", *EXPERIMENT, option, wanted, "--", *TINY, cwd=tmp_path)
+    done = run_command("sweep", option, wanted, "--", *TINY, cwd=tmp_path)
     check_one_line(done, f"{option} {wanted}: no machine has more than")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_sweep_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
-    arguments = (*EXPERIMENT, "--seeds", "0", "1", "2", "--", *TINY)
+    arguments = ("--vary", "seed=0..2", "--", *TINY)
     with subprocess.Popen(
         [sys.executable, "-m", "memorization", "sweep", *arguments],
         cwd=tmp_path,
@@ -83,8 +86,8 @@ def test_a_sweep_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
 
 
 def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
-    words = [*EXPERIMENT, "--corruptions", "0.5", "0.1234567", "0.12345678", "1"]
-    chosen, extra = sweep.parse([*words, "--results-dir", str(tmp_path)])
-    names = [cell.folder.name for cell in sweep.cells(chosen, extra)]
-    assert len(set(names)) == 4
-    assert {"corruption0.5_seed0", "corruption1_seed0"} <= set(names)
+    words = ["--vary", "corruption=0.5,0.1234567,0.12345678,1", "data-dir=a/b,a+b,a-b"]
+    request = parse([*words, "--results-dir", str(tmp_path), "--", str(SCRIPT)], None)
+    names = [cell.folder.name for cell in request.cells()]
+    assert len(set(names)) == 12
+    assert {"corruption-0.5_data-dir-a-b", "corruption-1.0_data-dir-a-b"} <= set(names)

@@ -1,0 +1,212 @@
+"""A grid of runs on a real local Ray: killed half way, finished, reported."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT, check_one_line, run_command
+
+from memorization.report.runs import read_run
+
+NAMED = "python -m memorization sweep: error: "
+SCRIPT = "cifar10_random_labels"
+VARIED = ("train-size=40,60,80", "batch-size=10,20,40", "weights=binary,float")
+TINY = (f"{SCRIPT}.py", "--synthetic", "--width", "0.0625", "--epochs", "1")
+
+
+def finished(folder):
+    """When each finished run was begun, by its folder: its last figure is drawn."""
+    found = {}
+    for sheet in folder.glob("*/*/labels.png"):
+        assert read_run(sheet.parent).finished
+        found[sheet.parent] = (sheet.parent / "run.json").stat().st_mtime_ns
+    return found
+
+
+@pytest.mark.exhaustive
+def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    folder = tmp_path / "results" / "sweep"
+    arguments = ("--vary", *VARIED, "--", *TINY)
+    with subprocess.Popen(
+        [sys.executable, "-m", "memorization", "sweep", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as sweep:
+        assert next(sweep.stdout) == "finished before: 0 of 18\n"
+        for to_go in (17, 16, 15):
+            assert next(sweep.stdout).endswith(f": done, {to_go} to go\n")
+        os.kill(sweep.pid, signal.SIGKILL)
+    before = finished(folder)
+    assert 3 <= len(before) < 18
+    assert not (folder / "report").exists()
+
+    done = run_command("sweep", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # A cell that ran when the sweep was killed may have come to its end all the same.
+    said = re.match(r"finished before: (\d+) of 18\n", done.stdout)
+    assert said and len(before) <= int(said[1]) < 18, done.stdout
+    after = finished(folder)
+    assert len(after) == 18
+    assert {run: after[run] for run in before} == before
+    for run in after:
+        options = read_run(run).options
+        assert run.name == (
+            f"train-size-{options['train_size']}_batch-size-{options['batch_size']}"
+            f"_weights-{options['weights']}"
+        )
+    with open(folder / "report" / "report.csv", encoding="utf-8", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 18
+
+    # A third time there is nothing left to do, and other options are another sweep.
+    again = run_command("sweep", *arguments, cwd=tmp_path)
+    assert again.stdout.startswith("finished before: 18 of 18\n")
+    # But a run is not at its end that was killed before its figures were drawn.
+    (max(after) / "labels.png").unlink()
+    drawn = run_command("sweep", *arguments, cwd=tmp_path)
+    assert drawn.stdout.startswith("finished before: 17 of 18\n"), drawn.stderr
+    assert (max(after) / "labels.png").exists()
+    other = run_command("sweep", *arguments, "--lr-start", "0.1", cwd=tmp_path)
+    check_one_line(other, f"{NAMED}results/sweep holds a sweep with ")
+    assert finished(folder) == after
+
+
+@pytest.mark.slow
+def test_a_cell_that_cannot_run_is_named(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    (tmp_path / "empty").mkdir()
+    done = run_command("sweep", "--", SCRIPT, "--data-dir", tmp_path / "empty", cwd=tmp_path)
+    assert done.returncode == 2
+    first, *_, last = done.stderr.splitlines()
+    assert first.startswith(f"{SCRIPT}/seed-0: --data-dir {tmp_path / 'empty'}: no CIFAR-10")
+    assert last.startswith("python -m memorization sweep: error: no run to report")
+
+
+OWN_SCRIPT = """
+import argparse
+from memorization import experiment
+
+def main(argv=None):
+    {before}
+    chosen = experiment.options(__file__, "Mine.", argv, network="mlp", train_size=60)
+    data = experiment.load("svhn", chosen)
+    network = experiment.network("svhn", chosen)
+    return experiment.run(chosen, network, data, parameters="mine")
+"""
+
+
+@pytest.mark.slow
+def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mine.py").write_text(OWN_SCRIPT.format(before="pass"))
+    (folder / "cells").write_text(
+        "# small ones\nhidden='8 8' width=1,.5\n\nhidden=16 width=1 # one\n"
+    )
+    words = ("--cells", "cells", "--vary", "seed=1..2", "--dry-run")
+    done = run_command("sweep", *words, "--", "mine.py", "--synthetic", "--epochs", "3", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    *cells, total, timing, estimate = done.stdout.splitlines()
+    kinds = ("hidden-8+8_width-1.0", "hidden-8+8_width-0.5", "hidden-16_width-1.0")
+    assert cells == [f"mine/{kind}_seed-{seed}" for kind in kinds for seed in (1, 2)]
+    assert total == "6 cells, 0 of them finished"
+    assert timing.startswith("timing 3 networks")
+    assert re.match(r"about \d+ (s|min) of training and testing one after another", estimate)
+    assert sorted(path.name for path in folder.iterdir()) == ["cells", "mine.py"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--vary", "seed=1", "--", "cifar10"), "'cifar10' is no script; give the path of one"),
+        (("--vary", "seed=1"), "no script; give one after --"),
+        (("--vary", "seed=1", "--", SCRIPT, "--epoch", "2"), "unrecognized arguments: --epoch 2"),
+        (("--vary", "seed=1", "--", SCRIPT, "--seed", "2"), "--seed is varied"),
+        (("--vary", "seed=1", "--", SCRIPT, "--name=mine"), "--name is the sweep's own"),
+        (("--vary", "name=a,b", "--", SCRIPT), "--name is the sweep's own"),
+        (("--vary", "widht=0.1", "--", SCRIPT), "unrecognized arguments: --widht=0.1"),
+        (("--vary", "corruption=0.5,2", "--", SCRIPT), "corruption: '2' is not a number from 0 to"),
+        (("--vary", "weights=binary,floats", "--", SCRIPT), "weights=floats: not one of binary"),
+        (("--vary", "measure=maybe", "--", SCRIPT), "measure=maybe: --measure is given or not"),
+        (("--vary", "seed=1,,2", "--", SCRIPT), "seed=1,,2: a value is missing"),
+        (("--vary", "seed=4..0", "--", SCRIPT), "seed=4..0: a range goes up"),
+        (("--vary", "seed=0..99999999999999", "--", SCRIPT), "a range goes up, and over at most"),
+        (("--vary", "seed=0..999", "epochs=0..99", "--", SCRIPT), "more than 10000 cells"),
+        (("--vary", "seed", "--", SCRIPT), "'seed' is not name=value,value"),
+        (("--vary", "seed=1", "seed=2", "--", SCRIPT), "seed is varied twice"),
+        (("--vary", "hidden=8,16", "--", SCRIPT), "--hidden is for --network mlp"),
+        (("--cells", "none", "--", SCRIPT), "none: no such file"),
+        (("--cells", "{tmp_path}", "--", SCRIPT), "no readable cells"),
+    ],
+)
+def test_mistakes_are_named_before_anything_starts(tmp_path, arguments, named):
+    words = [word.format(tmp_path=tmp_path) for word in arguments]
+    check_one_line(run_command("sweep", *words, cwd=tmp_path), named)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ("seed=1\nwidth=0.1 widht\n", "cells, line 2: 'widht' is not name=value,value"),
+        ("seed='1\n", "cells, line 1: No closing quotation"),
+        ("# nothing\n\n", "cells: no cell in it"),
+        ("epochs=1,2\n", "epochs is varied by --vary and in cells"),
+    ],
+)
+def test_mistakes_in_a_file_of_cells_are_named(tmp_path, lines, named):
+    (tmp_path / "cells").write_text(lines)
+    words = ("--cells", "cells", "--vary", "epochs=3", "--", SCRIPT)
+    check_one_line(run_command("sweep", *words, cwd=tmp_path), named)
+    assert [path.name for path in tmp_path.iterdir()] == ["cells"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("def main(", "cannot be imported (SyntaxError"),
+        ("import no_such_module", "cannot be imported (ModuleNotFoundError"),
+        ("print('hello')", "it has no main(argv)"),
+        ("def main(argv): pass", "it does not use experiment.options"),
+    ],
+)
+def test_scripts_that_cannot_be_swept_are_named(tmp_path, text, named):
+    (tmp_path / "mine.py").write_text(text)
+    done = run_command("sweep", "--vary", "seed=1", "--", "mine.py", cwd=tmp_path)
+    check_one_line(done, "mine.py", named)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "nowhere"])
+def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        address = address.format(port=unheard.getsockname()[1])
+        done = run_command("sweep", "--address", address, "--", *TINY, cwd=tmp_path)
+    assert done.returncode == 2
+    said = rf"{NAMED}--address {address}: no Ray cluster answers there \(.*\)\n"
+    assert re.fullmatch(said, done.stderr)
+
+
+def test_without_ray_the_extra_is_named(tmp_path):
+    program = (
+        "import runpy, sys; sys.modules['ray'] = None\n"
+        f"sys.argv = ['memorization', 'sweep', '--', {SCRIPT!r}]\n"
+        f"sys.path.insert(0, {str(PROJECT)!r})\n"
+        f"runpy.run_module('memorization', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(rf"{NAMED}.*Ray.*EXTRAS=sweep\n", done.stderr)
