@@ -6,8 +6,10 @@ Every argument is a run's folder, or a folder with runs somewhere below it. Writ
 and report.csv (the table), comparison.png and .svg (the figure) and report.html, which holds all of
 it in one file that opens anywhere.
 
-Runs that differ in nothing but the seed are summarised by their mean and standard deviation; a run
-that is found twice counts once. A run that has not finished is reported as far as it got, and is
+Runs that differ in nothing but the seed are summarised by mean, standard deviation and the 95 %
+interval of Student's t for the mean. Where some of them never reached a training error, the table
+says how many did, and the median of the epochs counts the others as later. A run that is found
+twice counts once. A run that has not finished is reported as far as it got, and is
 averaged with no other. A folder that cannot be read is named on the standard error and left out;
 the exit code is then 1, and 2 where nothing is left to report.
 """

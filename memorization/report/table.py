@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import re
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from memorization.report import summary
 from memorization.report.runs import Group, MeasuredRun, varying_settings
 from training_loop import metrics
 
-NEVER = "never"
 THRESHOLDS = (0.5, 0.1, 0.01)
 CAPTION = (
     "Training and test error against epoch; lines are means over seeds, bands reach from the "
@@ -80,7 +79,7 @@ class Table:
 
 
 def table(groups: Sequence[Group]) -> Table:
-    """A line per run, and the mean and standard deviation below the runs of a group of several."""
+    """A line per run, and below the runs of a group of several what they say together."""
     settings = varying_settings(groups)
     with_settings = any(settings.values())
     quantities = [
@@ -98,7 +97,7 @@ def table(groups: Sequence[Group]) -> Table:
         *(f"epochs to {limit:.0%} training error" for limit in THRESHOLDS),
         *(quantity.title for quantity in quantities),
     )
-    lines, summary = [], []
+    lines, is_summary = [], []
     for group in groups:
         head = (
             group.name,
@@ -107,14 +106,12 @@ def table(groups: Sequence[Group]) -> Table:
         )
         for run in group.runs:
             lines.append((*head, str(run.seed), _epochs(run), *_results(run, quantities)))
-            summary.append(False)
+            is_summary.append(False)
         if len(group.runs) > 1:
-            for name, texts in zip(
-                ("mean", "standard deviation"), mean_and_deviation(group, quantities)
-            ):
+            for name, texts in summary_lines(group, quantities).items():
                 lines.append((*head, name, _epochs(group.runs[0]), *texts))
-                summary.append(True)
-    return Table(titles, lines, summary, 1 + with_settings)
+                is_summary.append(True)
+    return Table(titles, lines, is_summary, 1 + with_settings)
 
 
 def _epochs(run: MeasuredRun) -> str:
@@ -124,44 +121,31 @@ def _epochs(run: MeasuredRun) -> str:
 def _results(run: MeasuredRun, quantities: Sequence[Quantity]) -> list[str]:
     reached = [run.epochs_to(limit) for limit in THRESHOLDS]
     return [
-        *(NEVER if epoch is None else str(epoch) for epoch in reached),
+        *(summary.NEVER if epoch is None else str(epoch) for epoch in reached),
         *(quantity.text(quantity.of(run)) for quantity in quantities),
     ]
 
 
-def mean_and_deviation(
+def summary_lines(
     group: Group, quantities: Sequence[Quantity] = QUANTITIES
-) -> tuple[list[str], list[str]]:
-    """The lines below the runs of `group`; of epochs to a training error that some runs never
-    reached there is no mean: in its place stands how many did."""
-    means, deviations = [], []
-    for limit in THRESHOLDS:
-        epochs = [run.epochs_to(limit) for run in group.runs]
-        reached = [epoch for epoch in epochs if epoch is not None]
-        if len(reached) == len(epochs):
-            means.append(f"{statistics.fmean(reached):.1f}")
-            deviations.append(f"{statistics.stdev(reached):.1f}")
-        else:
-            means.append(f"{len(reached)} of {len(epochs)}" if reached else NEVER)
-            deviations.append("")
-    for quantity in quantities:
-        values = [quantity.of(run) for run in group.runs]
-        means.append(quantity.text(statistics.fmean(values)))
-        deviations.append(quantity.text(_deviation(values)))
-    return means, deviations
-
-
-def _deviation(values: Sequence[float]) -> float:
-    """Standard deviation of a sample of at least two (n - 1)."""
-    return math.nan if any(map(math.isnan, values)) else statistics.stdev(values)
+) -> dict[str, list[str]]:
+    """The lines below the runs of `group`, two or more, by their names."""
+    columns = [
+        *(summary.of_epochs([run.epochs_to(limit) for run in group.runs]) for limit in THRESHOLDS),
+        *(
+            summary.of_values([quantity.of(run) for run in group.runs], quantity.text)
+            for quantity in quantities
+        ),
+    ]
+    return {name: [column[name] for column in columns] for name in columns[0]}
 
 
 def markdown(content: Table) -> str:
     """The table in Markdown, lined up for reading as plain text too; summary lines in italics."""
     lines = [content.titles]
-    for line, summary in zip(content.lines, content.summary):
+    for line, is_summary in zip(content.lines, content.summary):
         cells = [*map(plain_markdown, line[: content.names]), *line[content.names :]]
-        lines.append(tuple(cell and f"*{cell}*" if summary else cell for cell in cells))
+        lines.append(tuple(cell and f"*{cell}*" if is_summary else cell for cell in cells))
     widths = [max(map(len, column)) for column in zip(*lines)]
     left = content.names
     body = [

@@ -101,12 +101,23 @@ def test_table(written):
         ),
         (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00" + not_measured,
         (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00" + not_measured,
-        (plain, "mean"): (
-            "1 | mean | 3 | 1.5 | 2.5 | 1 of 2 | 5.50 | 89.00 | 89.00 | 83.50" + not_measured
+        (plain, "mean of 2"): (
+            "1 | mean of 2 | 3 | 1.5 | 2.5 | 1 of 2 reached | 5.50 | 89.00 | 89.00 | 83.50"
+            + not_measured
         ),
         (plain, "standard deviation"): (
             "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61" + not_measured
         ),
+        # With one degree of freedom the quantile is tan(0.475 pi) = 12.706.
+        (plain, "95% interval from"): (
+            "1 | 95% interval from | 3 | -4.9 | -3.9 |  | -51.68 | 76.29 | 50.88 | -11.80"
+            + not_measured
+        ),
+        (plain, "95% interval to"): (
+            "1 | 95% interval to | 3 | 7.9 | 8.9 |  | 62.68 | 101.71 | 127.12 | 178.80"
+            + not_measured
+        ),
+        (plain, "median"): "1 | median | 3 | 1 | 2 | 3 |  |  |  | " + not_measured,
     }
     assert {key: " | ".join(line) for key, line in found.items()} == expected
 

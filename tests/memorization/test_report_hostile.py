@@ -81,8 +81,8 @@ def test_a_spreadsheet_finds_no_formula(written):
     _, folder = written
     with open(folder / "report.csv", encoding="utf-8", newline="") as stream:
         titles, *lines = list(csv.reader(stream))
-    # Two runs, their mean and its deviation, for every name.
-    assert len(lines) == 4 * len(NAMES)
+    # Two runs, their mean, its deviation, its interval and a median, for every name.
+    assert len(lines) == 7 * len(NAMES)
     assert {len(line) for line in lines} == {len(titles)}
     named = titles.index("corruption")
     for line in lines:
@@ -91,7 +91,7 @@ def test_a_spreadsheet_finds_no_formula(written):
             for part in cell.split(";"):
                 assert part.lstrip(' "')[:1] not in tuple("=+-@\t\r")
         for cell in line[named + 4 :]:
-            assert cell in ("", "never") or isinstance(float(cell), float)
+            assert cell in ("", "never", "0 of 2 reached") or isinstance(float(cell), float)
     assert {"'=HYPERLINK(1)", "'-1+cmd", "'@SUM(1)", "'+1+1"} <= {line[0] for line in lines}
 
 
@@ -100,7 +100,7 @@ def test_markdown_keeps_its_cells(written):
     rows = [
         line for line in (folder / "report.md").read_text("utf-8").splitlines() if line[:1] == "|"
     ]
-    assert len(rows) == 2 + 4 * len(NAMES)
+    assert len(rows) == 2 + 7 * len(NAMES)
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
     text = "\n".join(rows[2:])
     for meaning in ("<", "[", "`", "$", "&", "~~", "http:"):
@@ -148,7 +148,7 @@ def test_a_browser_runs_and_fetches_nothing_of_them(written):
         browser.get(address)
         # An open dialogue would stop the next line.
         cells = browser.find_elements("css selector", "tbody tr")
-        assert len(cells) == 4 * len(NAMES)
+        assert len(cells) == 7 * len(NAMES)
         assert browser.get_log("browser") == []
         assert requested_addresses(browser) <= {address, "data:image/svg+xml;base64", "data:"}
         widths = browser.execute_script(
@@ -202,7 +202,7 @@ def test_a_run_found_twice_counts_once(short_run, tmp_path):
         )
         with open(results / "report.csv", encoding="utf-8", newline="") as stream:
             lines = list(csv.DictReader(stream))
-        assert [line["seed"] for line in lines] == ["1", "2", "mean", "standard deviation"]
+        assert [line["seed"] for line in lines][:3] == ["1", "2", "mean of 2"]
 
 
 @pytest.mark.parametrize("numbers", ["same", "other"])
@@ -288,16 +288,15 @@ def test_the_evaluation_passes_over_a_broken_record(short_run, tmp_path):
 def test_how_many_of_three_seeds_got_there():
     runs = [with_errors(0.6, 0.05), with_errors(0.6, 0.6), with_errors(0.05, 0.005)]
     group = report_table.Group(("key",), tuple(runs))
-    means, deviations = report_table.mean_and_deviation(group)
-    assert means[:3] == ["2 of 3", "2 of 3", "1 of 3"]
-    assert deviations[:3] == ["", "", ""]
-    means, deviations = report_table.mean_and_deviation(report_table.Group(("k",), (runs[1],) * 2))
-    assert means[:3] == ["never"] * 3
-    means, deviations = report_table.mean_and_deviation(
-        report_table.Group(("k",), (runs[0], runs[2]))
-    )
-    assert means[:2] == ["1.5", "1.5"]
-    assert deviations[:2] == [f"{np.std([2, 1], ddof=1):.1f}"] * 2
+    lines = report_table.summary_lines(group)
+    assert lines["mean of 3"][:3] == ["2 of 3 reached", "2 of 3 reached", "1 of 3 reached"]
+    assert lines["standard deviation"][:3] == lines["95% interval to"][:3] == [""] * 3
+    assert lines["median"][:3] == ["2", "2", "never"]
+    lines = report_table.summary_lines(report_table.Group(("k",), (runs[1],) * 2))
+    assert lines["mean of 2"][:3] == ["0 of 2 reached"] * 3
+    lines = report_table.summary_lines(report_table.Group(("k",), (runs[0], runs[2])))
+    assert lines["mean of 2"][:2] == ["1.5", "1.5"]
+    assert lines["standard deviation"][:2] == [f"{np.std([2, 1], ddof=1):.1f}"] * 2
 
 
 def with_errors(*errors):

@@ -43,6 +43,10 @@ SHORT = (
     *("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130"),
     *("--corruption", "0.5", "--name", "run"),
 )
+# The lines of a report below the runs of two seeds.
+SUMMARY = tuple(
+    ["mean of 2", "standard deviation", "95% interval from", "95% interval to", "median"]
+)
 
 
 def made_once(tmp_path_factory, name, make):
