@@ -69,7 +69,8 @@ $lines
 <p class="note">Errors are those of the last epoch. Epochs to a training error: the first epoch that
 reaches it. Generalisation gap: training accuracy minus test accuracy. Standard deviation: over
 seeds, of the sample. 95% interval: of the mean, by Student's t. Median of epochs: the first by
-which at least half of the seeds had reached that error, those that never did counted as later.</p>
+which at least half of the seeds had reached that error, those that never did counted as later.
+Wall time: of all epochs, testing included.</p>
 <h2>Runs</h2>
 $runs
 </body>

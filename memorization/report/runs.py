@@ -56,6 +56,11 @@ class MeasuredRun:
         return self.rows[-1].get(name, math.nan)
 
     @property
+    def seconds(self) -> float:
+        """Wall time of all epochs, their testing included; NaN where one was not timed."""
+        return math.fsum(row.get(metrics.SECONDS, math.nan) for row in self.rows)
+
+    @property
     def gap(self) -> float:
         """Generalisation gap, training minus test accuracy, -1 to 1."""
         return self.last(metrics.error("test")) - self.last(metrics.error("training"))
@@ -179,7 +184,14 @@ def distinct(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[str]]
 
 def _same_rows(one: MeasuredRun, other: MeasuredRun) -> bool:
     # By their texts: not a number equals itself there.
-    return repr(one.rows) == repr(other.rows)
+    return repr(_untimed(one)) == repr(_untimed(other))
+
+
+def _untimed(run: MeasuredRun) -> list[metrics.Row]:
+    return [
+        {name: value for name, value in row.items() if name not in metrics.TIMINGS}
+        for row in run.rows
+    ]
 
 
 def grouped(runs: Sequence[MeasuredRun]) -> list[Group]:

@@ -62,6 +62,7 @@ QUANTITIES = (
         "{:.4f}",
         optional=True,
     ),
+    Quantity("wall time (s)", lambda run: run.seconds, "{:.1f}", optional=True),
 )
 
 

@@ -38,6 +38,7 @@ def make_run(short_run, folder, errors, seed=0, clean=None, bits=(), **options):
     if clean is not None:
         row.update({name: error / 100 for name, error in zip(CLEAN, clean)})
         row.update(zip(BITS, bits))
+    row["seconds"] = 1.5 + seed
     rows = [
         {**row, "epoch": epoch, **{f"{n}_error": e / 100 for n, e in zip(ERRORS, given)}}
         for epoch, given in enumerate(errors, start=1)
@@ -88,34 +89,42 @@ def test_table(written):
     assert found["cifar10_random_labels", "0"][2] == "1 of 7"
     found = {(line[0], line[first + 1]): line[first:] for line in lines if line[first + 2] == "3"}
     plain = "svhn_random_labels"
-    assert titles[-5:] == [
+    assert titles[-6:] == [
         *(f"{name} error, true labels (%)" for name in ERRORS),
         "memorised bits",
         "memorised bits per binary weight",
+        "wall time (s)",
     ]
-    not_measured = " | " * 5
+    not_measured = " | " * 6
     expected = {
         ("cifar10_random_labels", "0"): (
             "0.25 | 0 | 3 | 1 | 2 | 3 | 0.50 | 45.00 | 50.00 | 49.50"
-            " | 35.00 | 40.00 | 41.50 | 1234 | 0.0222"
+            " | 35.00 | 40.00 | 41.50 | 1234 | 0.0222 | 4.5"
         ),
-        (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00" + not_measured,
-        (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00" + not_measured,
+        (plain, "0"): "1 | 0 | 3 | 1 | 2 | 3 | 1.00 | 88.00 | 92.00 | 91.00" + not_measured + "4.5",
+        (plain, "1"): "1 | 1 | 3 | 2 | 3 | never | 10.00 | 90.00 | 86.00 | 76.00"
+        + not_measured
+        + "7.5",
         (plain, "mean of 2"): (
             "1 | mean of 2 | 3 | 1.5 | 2.5 | 1 of 2 reached | 5.50 | 89.00 | 89.00 | 83.50"
             + not_measured
+            + "6.0"
         ),
         (plain, "standard deviation"): (
-            "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61" + not_measured
+            "1 | standard deviation | 3 | 0.7 | 0.7 |  | 6.36 | 1.41 | 4.24 | 10.61"
+            + not_measured
+            + "2.1"
         ),
         # With one degree of freedom the quantile is tan(0.475 pi) = 12.706.
         (plain, "95% interval from"): (
             "1 | 95% interval from | 3 | -4.9 | -3.9 |  | -51.68 | 76.29 | 50.88 | -11.80"
             + not_measured
+            + "-13.1"
         ),
         (plain, "95% interval to"): (
             "1 | 95% interval to | 3 | 7.9 | 8.9 |  | 62.68 | 101.71 | 127.12 | 178.80"
             + not_measured
+            + "25.1"
         ),
         (plain, "median"): "1 | median | 3 | 1 | 2 | 3 |  |  |  | " + not_measured,
     }
