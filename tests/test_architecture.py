@@ -123,9 +123,9 @@ def test_files_are_of_readable_length(house):
     sources = [
         *house.modules.values(),
         *(PROJECT / "tests").rglob("*.py"),
-        *(path for kind in ("h", "cpp") for path in PROJECT.glob(f"[!.]*/**/*.{kind}")),
+        *(path for kind in ("h", "cpp", "js") for path in PROJECT.glob(f"[!.]*/**/*.{kind}")),
     ]
-    assert {path.suffix for path in sources} == {".py", ".h", ".cpp"}
+    assert {path.suffix for path in sources} == {".py", ".h", ".cpp", ".js"}
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources}
     assert {path: length for path, length in lengths.items() if length > 400} == {}
 

@@ -4,7 +4,8 @@
 
 Every argument is a run's folder, or a folder with runs somewhere below it. Written are report.md
 and report.csv (the table), comparison.png and .svg (the figure) and report.html, which holds all of
-it in one file that opens anywhere.
+it in one file that opens anywhere: its table sorts, filters and hides runs, its curves are read,
+zoomed and put on logarithmic axes, and it has every run's record.
 
 Runs that differ in nothing but the seed are summarised by mean, standard deviation and the 95 %
 interval of Student's t for the mean. Where some of them never reached a training error, the table
@@ -83,9 +84,12 @@ def _write(
         stream.write(table.markdown(content) + "\n")
         if with_figure:
             stream.write(f"\n![{table.CAPTION}](comparison.svg)\n")
-    figure = (output / "comparison.svg").read_bytes() if with_figure else None
+    caption = f"{table.CAPTION}. The dotted line is chance"
+    figures = {}
+    if with_figure:
+        figures["comparison"] = (caption, (output / "comparison.svg").read_bytes())
     with files.replacing(output / PAGE, "w") as stream:
-        stream.write(page.page(content, figure, [run for group in groups for run in group.runs]))
+        stream.write(page.page(content, groups, figures))
     return [output / name for name in (PAGE, "report.md", "report.csv")]
 
 
