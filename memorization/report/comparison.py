@@ -130,7 +130,8 @@ def _against_corruption(
     errors = [[100 * error(run) for run in group.runs] for group in family]
     means = [float(np.mean(values)) for values in errors]
     spread = [
-        [mean - min(values) for mean, values in zip(means, errors)],
-        [max(values) - mean for mean, values in zip(means, errors)],
+        # The mean of equal numbers may be rounded to another.
+        [max(0.0, mean - min(values)) for mean, values in zip(means, errors)],
+        [max(0.0, max(values) - mean) for mean, values in zip(means, errors)],
     ]
     axes.errorbar(levels, means, yerr=spread, capsize=3, **look)

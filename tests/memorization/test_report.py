@@ -1,49 +1,13 @@
-"""The report over several runs: its table, its figure, and its page in a real browser."""
+"""The report over several runs: its table and what is said of what it leaves out."""
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import shutil
 
 import pytest
-from support.browser import opened, requested_addresses, show_at
+from support.compared_runs import ERRORS, make_run, table_of
 from support.project import run_command
-
-from memorization.run import folder as run_folder
-
-ERRORS = ("training", "validation", "test")
-
-
-# Of runs whose labels were replaced: errors against the true ones, in percent, and bits.
-CLEAN = ("training_clean_error", "validation_clean_error", "test_clean_error")
-BITS = ("memorised_bits", "memorised_bits_per_binary_weight", "memorised_bits_per_real_parameter")
-
-
-def make_run(short_run, folder, errors, seed=0, clean=None, bits=(), **options):
-    """A run like `short_run` with other options, whose epochs had `errors`, in percent.
-
-    Without `clean` it is one from before anything was measured against the true labels.
-    """
-    shutil.copytree(short_run, folder)
-    record = json.loads((folder / "run.json").read_text())
-    record["experiment"] = folder.name
-    record["seed"] = seed
-    record["options"].update({"epochs": len(errors), "seed": seed, "corruption": 1.0, **options})
-    (folder / "run.json").write_text(json.dumps(record))
-    (row,) = run_folder.load_metrics(short_run / "metrics.csv")
-    for name in (*CLEAN, *BITS):
-        del row[name]
-    if clean is not None:
-        row.update({name: error / 100 for name, error in zip(CLEAN, clean)})
-        row.update(zip(BITS, bits))
-    row["seconds"] = 1.5 + seed
-    rows = [
-        {**row, "epoch": epoch, **{f"{n}_error": e / 100 for n, e in zip(ERRORS, given)}}
-        for epoch, given in enumerate(errors, start=1)
-    ]
-    run_folder.save_metrics(folder / "metrics.csv", rows)
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +33,6 @@ def results(short_run, tmp_path_factory):
 def written(results):
     done = run_command("report", "a", "b", "--output", "out", cwd=results)
     return done, results / "out"
-
-
-def table_of(folder):
-    with open(folder / "report.csv", encoding="utf-8", newline="") as stream:
-        return list(csv.reader(stream))
 
 
 def test_table(written):
@@ -167,54 +126,3 @@ def test_nothing_to_report(tmp_path):
         "python -m memorization report: error: no run to report"
     )
     assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def browser():
-    with opened() as driven:
-        yield driven
-
-
-@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
-def test_page_in_a_browser(written, browser, size):
-    _, folder = written
-    page = (folder / "report.html").as_uri()
-    show_at(browser, *size)
-    browser.get(page)
-    images = browser.find_elements("css selector", "img")
-    # The comparison, and the curves of four runs.
-    assert len(images) == 5
-    for image in images:
-        assert image.get_property("complete")
-        assert image.get_property("naturalWidth") > 300
-    shown = browser.execute_script(
-        "return [...document.querySelectorAll('tr')].map(r => [...r.cells].map(c => c.innerText))"
-    )
-    assert shown == table_of(folder)
-    # What is too wide scrolls in its own box, not the page.
-    widths = "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    wanted, there = browser.execute_script(widths)
-    assert wanted <= there
-    assert browser.get_log("browser") == []
-    assert requested_addresses(browser) <= {page, "data:image/svg+xml;base64", "data:"}
-
-
-def test_page_on_paper(written, browser):
-    _, folder = written
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    # What margins of a centimetre leave of a sheet of A4 on its side, at 96 pixels an inch.
-    show_at(browser, 1047, 718)
-    browser.get((folder / "report.html").as_uri())
-    right_ends = browser.execute_script(
-        "return [...document.querySelectorAll('table, img')].map("
-        "e => e.getBoundingClientRect().right)"
-    )
-    assert len(right_ends) == 6
-    assert max(right_ends) <= 1047
-    # The curves are printed though nobody has unfolded them.
-    heights = browser.execute_script(
-        "return [...document.querySelectorAll('details img')].map("
-        "e => e.checkVisibility({contentVisibilityAuto: true}) ? e.offsetHeight : 0)"
-    )
-    assert len(heights) == 4
-    assert min(heights) > 100

@@ -44,3 +44,11 @@ def show_at(browser, width, height):
     """Give the page a size that a phone has, too, and a window has not."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def drawn(browser, more_than=0):
+    """Wait until the report's page has drawn its curves more often than so many times."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    asked = "return Number(document.documentElement.dataset.drawn ?? 0)"
+    WebDriverWait(browser, 60, 0.02).until(lambda _: browser.execute_script(asked) > more_than)

@@ -22,7 +22,7 @@ def project_files() -> list[str]:
 
 
 def copy_sources(folder: Path) -> Path:
-    """Copy what is imported, compiled and put into pages, and the tools, into `folder`; returns it."""
+    """Copy what is imported, compiled, shown, and the tools, into `folder`; returns it."""
     for name in project_files():
         if name.endswith((".py", ".h", ".js", ".css", ".html")) and not name.startswith("tests/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -35,9 +35,7 @@ def page_content(table: Table, groups: Sequence[Group]) -> str:
     content = {
         "names": table.names,
         "columns": [_column(name) for name in names],
-        "runs": [
-            entry for number, group in enumerate(groups) for entry in _runs(number, group)
-        ],
+        "runs": [entry for number, group in enumerate(groups) for entry in _runs(number, group)],
         "values": {name: _packed(_values(name, runs)) for name in names},
         "records": _packed(json.dumps([_shown(run.record) for run in runs]).encode()),
     }
@@ -52,7 +50,7 @@ def _columns(runs: Sequence[MeasuredRun]) -> list[str]:
         name for name in names if name not in _NOT_DRAWN and metrics.parse_name(name).label is None
     ]
     first = [metrics.error(name) for name in metrics.SETS]
-    return sorted(drawn, key=lambda name: (first.index(name) if name in first else len(first)))
+    return sorted(drawn, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def _column(name: str) -> dict[str, Any]:
