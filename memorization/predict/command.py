@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import command_line
 from memorization.export import inference, packed, untold
+from memorization.export.model import PackedNetwork
 from memorization.predict import images
 
 PROGRAM = "python -m memorization predict"
@@ -61,15 +63,29 @@ def predictor(place: Path, chosen: argparse.Namespace) -> Predictor:
 
         trained = foreign.network_of(place, chosen)
         if not trained.binary:
+            if chosen.compiled:
+                raise UserError(
+                    f"{printable(place)}: weights or activations are not binary; leave out "
+                    "--compiled"
+                )
             return Predictor(
                 trained.architecture.image_shape,
                 trained.class_names,
                 lambda batch: twin.scores(trained, batch),
             )
         network = folding.fold(trained)
-    return Predictor(
-        network.image_shape, network.class_names, lambda batch: inference.scores(network, batch)
-    )
+    return Predictor(network.image_shape, network.class_names, _scores(network, chosen.compiled))
+
+
+def _scores(network: PackedNetwork, compiled: bool) -> Callable[[np.ndarray], np.ndarray]:
+    if not compiled:
+        return lambda batch: inference.scores(network, batch)
+    # Late, as the above: who does not compile does not wait for it.
+    from memorization.export.native import NativeNetwork
+
+    threads = len(os.sched_getaffinity(0))
+    made = NativeNetwork(network)
+    return lambda batch: made.scores(batch, threads)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -83,6 +99,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=Path,
         metavar="FILE",
         help="write a line per image as CSV instead of a table; - is the standard output",
+    )
+    add(
+        "--compiled",
+        action="store_true",
+        help="compute binary networks by a kernel that the C compiler makes for this processor, on "
+        "all its threads: the same scores, sooner where there are many images",
     )
     untold.add_options(parser)
     chosen = parser.parse_args(argv)

@@ -150,8 +150,13 @@ def test_a_run_and_its_packed_file_say_the_same(short_run, tmp_path):
     done = run_command("export", short_run, "--to", "packed", "--output", exported, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = {
-        run_command("predict", network, "three.npy", cwd=tmp_path).stdout
-        for network in (exported, short_run, short_run / "model_parameters.npz")
+        run_command("predict", *network, "three.npy", cwd=tmp_path).stdout
+        for network in (
+            [exported],
+            [exported, "--compiled"],
+            [short_run],
+            [short_run / "model_parameters.npz"],
+        )
     }
     assert len(told) == 1 and told.pop().count("three.npy[") == 3
 
