@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datasets import cifar10, own, patterns, svhn, synthetic
+from datasets import cifar10, locate, own, patterns, svhn, synthetic
 from datasets.cifar10 import load_cifar10
 from datasets.pool import SETS, DataError, DataSet, Form, Source, to_unit_range
 from datasets.randomize import gaussian_images, randomize_labels
@@ -22,6 +22,9 @@ DATA_SETS: Mapping[str, Source | Callable[..., Source]] = {
     "synthetic-svhn": Source(synthetic.FORM, lambda folder: load_synthetic("svhn")),
     "patterns": patterns.source,
 }
+
+# Where to look for those that are files of a fixed form.
+LAYOUTS = {"cifar10": cifar10.LAYOUT, "svhn": svhn.LAYOUT}
 
 
 def source(name: str, /, **parameters: Any) -> Source:
@@ -40,6 +43,16 @@ def source(name: str, /, **parameters: Any) -> Source:
             f"the data set {name} is not made from {printable(parameters)}: {printable(error)}"
         ) from error
     return make(**parameters)
+
+
+def folder_of(name: str, data_dir: str | None) -> str | None:
+    """The whole path of the folder with the files of the data set `name`; None where it has none.
+
+    They are there: `load` has found them with the same `data_dir`.
+    """
+    layout = LAYOUTS.get(name)
+    found = None if layout is None else locate.find(layout, data_dir)
+    return None if found is None else str(found.absolute())
 
 
 def load(name: str, data_dir: str | None = None, **parameters: Any) -> DataSet:

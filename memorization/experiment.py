@@ -28,6 +28,7 @@ from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
 from memorization.report import draw_figures
 from memorization.run import console, environment, tensorboard
+from memorization.run.earlier import options_of_before
 from memorization.run.folder import complete, finished_history, place_of, recover
 from memorization.run.record import describe_run
 from memorization.run.recorder import Recorder, resuming_command, same_command
@@ -58,7 +59,7 @@ def options(
     script: str, documentation: str | None, argv: Sequence[str] | None, **defaults: Any
 ) -> Options:
     """The options of a script; `defaults` are its own values of any of `Options`."""
-    chosen = parse(script, documentation, argv, **defaults)
+    chosen = parse(script, documentation, argv, options_of_before, **defaults)
     command_line.check_process()
     chosen = replace(chosen, name=chosen.name or settings_name(chosen, defaults))
     rehearsal.parsed(chosen)
@@ -174,14 +175,21 @@ def run(
     counts = networks.parameter_counts(output)
     surroundings = environment.describe(chosen.device)
     record = describe_run(
-        chosen, network.architecture, data, parameters, surroundings, counts, network.initial
+        chosen,
+        network.architecture,
+        data,
+        parameters,
+        surroundings,
+        counts,
+        network.initial,
+        datasets.folder_of(data.name, chosen.data_dir),
     )
     screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
-    how = {"resume": chosen.resume, "overwrite": chosen.overwrite}
+    how = {"resume": bool(chosen.resume), "overwrite": chosen.overwrite}
     finished_history(folder, record, **how)
     advice = f"nothing has changed; start again with: {same_command(chosen.command)}"
     with signals.StopRequest(advice) as stop, files.locked(folder):
@@ -222,9 +230,8 @@ def run(
             observers = [recorder, screen, *always, *measured]
             history = _train(chosen, compiled, data, recorder, observers, screen, stop)
             drawn = False
-        stop.advice = (
-            f"every epoch is done and saved; for the figures: {resuming_command(chosen.command)}"
-        )
+        again = resuming_command(chosen.command, folder)
+        stop.advice = f"every epoch is done and saved; for the figures: {again}"
         screen.summary(history)
         if not drawn:
             draw_figures(folder, history, data)
@@ -247,6 +254,7 @@ def schedule(chosen: Options) -> loop.Schedule:
         chosen.seed,
         test_batch_size=chosen.batch_size if chosen.as_in_2017 else TEST_BATCH_SIZE,
         drop_last=chosen.as_in_2017,
+        decay_epochs=chosen.decay_epochs,
     )
 
 
@@ -295,9 +303,7 @@ def _train(
             screen.changed(recorder.resume())
         else:
             recorder.begin(data)
-        stop.advice = (
-            f"what was saved last is whole, go on with: {resuming_command(chosen.command)}"
-        )
+        stop.advice = f"what was saved last is whole, go on with: {recorder.resuming_command}"
         progress = recorder.progress
         if not chosen.resume:
             during.push(_discarding(recorder))
@@ -308,9 +314,11 @@ def _train(
         observers = [*observers, Stopwatch(progress)]
         during.enter_context(screen.running(progress.history))
         try:
-            return loop.train(
+            history = loop.train(
                 functions, _examples(data), schedule(chosen), progress, observers, stop
             )
+            recorder.ended()
+            return history
         except loop.Stopped:
             raise recorder.interrupted(stop.signal_number) from None
         except files.WriteError as error:

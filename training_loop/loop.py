@@ -41,7 +41,8 @@ class Functions:
 class Schedule:
     """What is trained on when, and how fast.
 
-    The learning rate of the first epoch is `lr_start`, multiplied by `lr_decay` after each. An
+    The learning rate of the first epoch is `lr_start`, multiplied by `lr_decay` after each of
+    the first `decay_epochs` (default: all). An
     epoch's order depends on `seed` and epoch alone. `test_batch_size` is `batch_size` unless given;
     `drop_last` leaves out a last partial batch of every pass, as the original did. `shuffle_parts`
     is that of `shuffled`.
@@ -55,10 +56,12 @@ class Schedule:
     test_batch_size: int | None = None
     drop_last: bool = False
     shuffle_parts: int = 1
+    decay_epochs: int | None = None
 
     def learning_rate(self, epoch: int) -> float:
         """That of `epoch`, counted from 1."""
-        return self.lr_start * self.lr_decay ** (epoch - 1)
+        last = epoch if self.decay_epochs is None else min(epoch, self.decay_epochs)
+        return self.lr_start * self.lr_decay ** (last - 1)
 
     def counted(self, images: int) -> int:
         """How many of `images` a pass visits."""

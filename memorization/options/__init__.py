@@ -5,8 +5,9 @@ A module for each subject; `OPTIONS` has them all, in the order of --help and of
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ class Options(
     @property
     def lr_decay(self) -> float:
         """What the learning rate is multiplied with after each epoch."""
-        return (self.lr_fin / self.lr_start) ** (1.0 / max(self.epochs, 1))
+        epochs = self.epochs if self.decay_epochs is None else self.decay_epochs
+        return (self.lr_fin / self.lr_start) ** (1.0 / max(epochs, 1))
 
 
 OPTIONS: dict[str, Option] = {
@@ -67,36 +69,56 @@ OPTIONS: dict[str, Option] = {
 }
 
 
+Values = dict[str, Any]
+
+
 def parse(
-    script: str, documentation: str | None, argv: Sequence[str] | None, **defaults
+    script: str,
+    documentation: str | None,
+    argv: Sequence[str] | None,
+    earlier: Callable[[str, Values, Values], Values] = lambda experiment, given, defaults: {},
+    **defaults: Any,
 ) -> Options:
     """The options of `script`, whose docstring is `documentation`, from the command line `argv`.
 
     The experiment is named after the script. `defaults` are its own values of any of `Options`.
+    What is not given is as `earlier` has it, or else as the defaults are; it is called with the
+    experiment's name, what is given, and the defaults.
     """
+    experiment = Path(script).stem
+    own: Values = {name: option.default for name, option in OPTIONS.items()}
+    if unknown := defaults.keys() - own.keys():
+        raise TypeError(f"no such options: {sorted(unknown)}")
+    own.update(defaults)
     parser = ArgumentParser(Path(script).name, documentation)
     for name, option in OPTIONS.items():
-        default = defaults.pop(name, option.default)
+        absent: Values = {"default": argparse.SUPPRESS}
         if option.parse is None:
-            parser.add_argument(flag(name), action="store_true", default=default, help=option.help)
+            parser.add_argument(flag(name), action="store_true", help=option.help, **absent)
             continue
-        text = option.help if default is None else f"{option.help} (default: {default})"
+        shown = own[name] is not None and own[name] is not False
+        text = f"{option.help} (default: {own[name]})" if shown else option.help
         parser.add_argument(
             flag(name),
             type=option.parse,
             metavar=option.metavar,
             choices=option.choices,
             nargs=option.nargs,
-            default=default,
+            const=True if option.nargs == "?" else None,
             help=text.replace("%", "%%"),
+            **absent,
         )
-    if defaults:
-        raise TypeError(f"no such options: {sorted(defaults)}")
-    chosen = parser.parse_args(argv)
+    given = vars(parser.parse_args(argv))
+    for other in ("overwrite", "config"):
+        if given.get("resume") and given.get(other):
+            parser.error(f"--resume and {flag(other)} exclude each other")
+    before = earlier(experiment, given, own)
+    chosen = argparse.Namespace(**{**own, **before, **given})
+    chosen.resume = before.get("resume", chosen.resume)
     for check in (check_run, check_data, check_network, check_optimizer):
         check(parser, chosen)
     command = sys.argv if argv is None else [script, *argv]
-    return Options(experiment=Path(script).stem, **vars(chosen), command=tuple(command))
+    return Options(experiment=experiment, **vars(chosen), command=tuple(command))
 
 
 __all__ = ["DEVICES", "OPTIONS", "Options", "flag", "parse"]

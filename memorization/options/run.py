@@ -31,8 +31,25 @@ class RunOptions:
     overwrite: bool = option_field(
         "start over where a run exists already", Decides.NOTHING, default=False
     )
-    resume: bool = option_field(
-        "go on with a run that was stopped or killed", Decides.NOTHING, default=False
+    resume: bool | str = option_field(
+        "go on with a run: that in the folder RUN, or the unfinished one that is there; more "
+        "--epochs lengthen a finished one",
+        Decides.NOTHING,
+        parse=str,
+        default=False,
+        nargs="?",
+        metavar="RUN",
+    )
+    stretch_schedule: bool = option_field(
+        "with --resume and more --epochs: learning rates as of a run meant to be as long",
+        Decides.NOTHING,
+        default=False,
+    )
+    config: str | None = option_field(
+        "take the options from a run's record; those given besides go before it",
+        Decides.NOTHING,
+        parse=str,
+        metavar="run.json",
     )
     exact: bool = option_field(
         "with --resume: refuse where threads, versions or machine are not those recorded",
@@ -77,7 +94,7 @@ class RunOptions:
 
 def check_run(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
     """End with a line where the options of the run exclude each other."""
-    if chosen.resume and chosen.overwrite:
-        parser.error("--resume and --overwrite exclude each other")
+    if chosen.stretch_schedule and not chosen.resume:
+        parser.error("--stretch-schedule is for --resume with more --epochs")
     if chosen.tf32 and chosen.device != "cuda":
         parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")

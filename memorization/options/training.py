@@ -50,6 +50,13 @@ class TrainingOptions:
         metavar="F",
         default=1e-6,
     )
+    decay_epochs: int | None = option_field(
+        "epochs until --lr-fin; the learning rate of later ones is the last (default: all)",
+        Decides.OUTCOME,
+        unset="all",
+        parse=positive_int,
+        metavar="N",
+    )
     train_size: int | None = option_field(
         "keep the first N training images (default: all)",
         Decides.OUTCOME,

@@ -67,9 +67,7 @@ def finished_history(
             )
         return None
     if not exists:
-        others = [printable(found.name, MOST_OF_A_PATH) for found in runs_below(folder.parent)]
-        known = f" (runs of this experiment: {', '.join(others[:5])})" if others else ""
-        raise UserError(f"{folder}: no run there to resume{known}; leave out --resume to start one")
+        raise nothing_to_resume(folder)
     folder = found
     earlier = load_record(folder)
     check_resumable(folder, earlier, record)
@@ -77,6 +75,13 @@ def finished_history(
     if history is None and record["options"]["exact"]:
         check_exact(folder, earlier, record)
     return history
+
+
+def nothing_to_resume(folder: Path) -> UserError:
+    """What to tell whose --resume means `folder`, where no run is."""
+    others = [printable(found.name, MOST_OF_A_PATH) for found in runs_below(folder.parent)]
+    known = f" (runs of this experiment: {', '.join(others[:5])})" if others else ""
+    return UserError(f"{folder}: no run there to resume{known}; leave out --resume to start one")
 
 
 def _finished(folder: Path, record: dict[str, Any]) -> list[metrics.Row] | None:
@@ -120,14 +125,10 @@ def runs_below(place: Path) -> Iterator[Path]:
 
 
 def place_of(chosen: Options) -> Path:
-    """The folder of the run that the options choose.
-
-    One that goes on is where it began: runs of before had the experiment's folder to themselves.
-    """
-    experiment = Path(chosen.results_dir) / chosen.experiment
-    folder = experiment / str(chosen.name)
-    begun_before = (experiment / RUN_FILE).exists() and not folder.exists()
-    return experiment if chosen.resume and begun_before else folder
+    """The folder of the run that the options choose; one that goes on stays where it began."""
+    if isinstance(chosen.resume, str):
+        return Path(chosen.resume)
+    return Path(chosen.results_dir) / chosen.experiment / str(chosen.name)
 
 
 def _beside(folder: Path, kind: str) -> Path:

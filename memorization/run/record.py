@@ -14,9 +14,9 @@ from foundations import files, reading
 from foundations.errors import UserError
 from memorization.architecture import Architecture, from_record
 from memorization.options import Options, flag
-from memorization.run import environment
+from memorization.run import environment, process
 from memorization.run.environment import Environment
-from memorization.run.settings import completed, contradiction
+from memorization.run.settings import completed, contradiction, lengthened
 
 RUN_FILE = "run.json"
 
@@ -43,12 +43,14 @@ def describe_run(
     surroundings: Environment,
     parameter_counts: Mapping[str, Mapping[str, int]],
     initial: str | None = None,
+    folder: str | None = None,
 ) -> dict[str, Any]:
     """The record of a run that is about to begin, ready for JSON.
 
     `parameters` is the name of the saved parameters without its ending, `surroundings` what
     `environment.describe` found, `parameter_counts` what `networks.parameter_counts` did,
-    `initial` the fingerprint of the parameters that --init names.
+    `initial` the fingerprint of the parameters that --init names, `folder` where the data set's
+    files are.
     """
     return {
         "format": FORMAT,
@@ -67,9 +69,11 @@ def describe_run(
             "recipe": data.recorded(),
             "parameters": dict(data.parameters),
             **({} if file_of(data) is None else {"file": file_of(data)}),
+            "folder": folder,
             **{name: len(getattr(data, name).numbers) for name in SETS},
         },
         "environments": [environment.period(1, surroundings)],
+        "processes": [{"from_epoch": 1, **process.describe(options.command)}],
     }
 
 
@@ -119,6 +123,7 @@ def _check(record: Any) -> None:
     # The first runs did not record any.
     if "environments" in record:
         environment.check(record["environments"])
+    process.check(record.get("processes", []))
     # It is looked for in the run's folder, and nowhere else.
     name = record["parameters"]
     if Path(name).name != name or len(os.fsencode(name)) > MOST_OF_A_FILE_NAME:
@@ -141,9 +146,31 @@ def changed_environment(earlier: Mapping[str, Any], record: Mapping[str, Any]) -
 def continued(
     earlier: Mapping[str, Any], record: Mapping[str, Any], from_epoch: int
 ) -> dict[str, Any]:
-    """The record `earlier` with the environment of `record`, which holds from `from_epoch` on."""
-    period = environment.period(from_epoch, _environment(record))
-    return {**earlier, "environments": [*earlier.get("environments", []), period]}
+    """The record `earlier` of a run that goes on with `from_epoch` as `record` says.
+
+    Added are its environment where it is another, its process, and what was lengthened.
+    """
+    now = dict(earlier)
+    if changed_environment(earlier, record):
+        period = environment.period(from_epoch, _environment(record))
+        now["environments"] = [*earlier.get("environments", []), period]
+    now["data"] = {**earlier["data"], "folder": record["data"]["folder"]}
+    (process_,) = record["processes"]
+    now["processes"] = [*earlier.get("processes", []), {**process_, "from_epoch": from_epoch}]
+    options = record["options"]
+    if lengthened(earlier["options"], options):
+        again = {name: options[name] for name in ("epochs", "decay_epochs")}
+        rate = "the last" if options["decay_epochs"] else "computed anew"
+        told = {"from_epoch": from_epoch, "epochs": options["epochs"], "learning_rate": rate}
+        now["options"] = {**earlier["options"], **again}
+        now["lengthened"] = [*earlier.get("lengthened", []), told]
+    return now
+
+
+def ended(record: Mapping[str, Any]) -> dict[str, Any]:
+    """`record`, whose last process ends now."""
+    *before, last = record["processes"]
+    return {**record, "processes": [*before, process.ended(last)]}
 
 
 def _environment(record: Mapping[str, Any]) -> Environment:

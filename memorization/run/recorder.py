@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from foundations.errors import UserError
 from foundations.reading import pasteable
 from memorization.run import state
 from memorization.run.folder import (
+    LAST_FILE,
     METRICS_FILE,
     discard,
     new_folder,
@@ -23,9 +25,11 @@ from memorization.run.labels import save_labels
 from memorization.run.record import (
     changed_environment,
     continued,
+    ended,
     load_record,
     save_record,
 )
+from memorization.run.settings import lengthened
 from memorization.signals import Interrupted
 from training_loop.observers import Observer
 from training_loop.progress import Progress
@@ -74,10 +78,11 @@ class Recorder(Observer):
             if not self.progress.batches:
                 self._save_parameters(self.folder / self._record["parameters"])
         earlier = load_record(self.folder)
-        changed = changed_environment(earlier, self._record)
-        if changed:
-            save_record(self.folder, continued(earlier, self._record, self.progress.epoch))
-        return changed
+        if lengthened(earlier["options"], self._record["options"]):
+            # What is drawn would pass for the figures of the whole.
+            (self.folder / LAST_FILE).unlink(missing_ok=True)
+        save_record(self.folder, continued(earlier, self._record, self.progress.epoch))
+        return changed_environment(earlier, self._record)
 
     def epoch_ends(self, row, evaluations):
         self._save_parameters(self.folder / self._record["parameters"])
@@ -88,15 +93,20 @@ class Recorder(Observer):
         if last or len(rows) % options["save_every"] == 0:
             self._save_state()
 
+    def ended(self) -> None:
+        """Record when this process has ended, and how long it took."""
+        save_record(self.folder, ended(load_record(self.folder)))
+
     def interrupted(self, signal_number: int | None) -> Interrupted:
         """Save where the run was stopped; the exception that tells the user how to go on."""
         try:
             self._save_state()
+            self.ended()
         except files.WriteError as error:
             raise self.unwritable(error) from error
         done = f"{len(self.progress.history)} epochs and {self.progress.batches} batches"
         return Interrupted(
-            f"stopped after {done}; nothing is lost, go on with: {resuming_command(self._command)}",
+            f"stopped after {done}; nothing is lost, go on with: {self.resuming_command}",
             signal_number or signal.SIGINT,
         )
 
@@ -115,19 +125,24 @@ class Recorder(Observer):
         epochs = len(state.read_progress(path).history)
         return UserError(
             f"{error}; what was saved after {epochs} epochs is whole: when there is room, go on "
-            f"with: {resuming_command(self._command)}"
+            f"with: {self.resuming_command}"
         )
+
+    @property
+    def resuming_command(self) -> str:
+        """What the user types to go on with the run."""
+        return resuming_command(self._command, self.folder)
 
     def _save_state(self) -> None:
         state.save(self.folder / state.STATE_FILE, self._variables, self.progress)
 
 
-def resuming_command(command: Sequence[str]) -> str:
-    """What the user types to go on with the run that `command`, a script and its options, began."""
-    words = [word for word in command if word not in ("--overwrite", "--resume")]
-    return pasteable(["python", *words, "--resume"])
+def resuming_command(command: Sequence[str], folder: Path) -> str:
+    """What the user types to go on with the run in `folder` that `command`, a script and its
+    options, began: options and the data's folder are in the run's record."""
+    return pasteable([sys.executable, command[0], "--resume", str(folder)])
 
 
 def same_command(command: Sequence[str]) -> str:
     """What the user types to begin again as `command` did."""
-    return pasteable(["python", *command])
+    return pasteable([sys.executable, *command])

@@ -49,12 +49,20 @@ def outcome_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def lengthened(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
+    """Whether a run of the options `chosen` goes on for more epochs than `recorded` has."""
+    return chosen["epochs"] > recorded["epochs"]
+
+
 def contradiction(recorded: Mapping[str, Any], chosen: Mapping[str, Any]) -> str | None:
     """The first of the `chosen` options with which the run `recorded` cannot go on; None if none.
 
-    Only what decides nothing may differ.
+    Only what decides nothing may differ, and --epochs may be more, with the learning rates that
+    belong to them.
     """
     earlier = completed(recorded)
+    if lengthened(earlier, chosen):
+        earlier.update({name: chosen[name] for name in ("epochs", "decay_epochs")})
     for name, value in chosen.items():
         free = name in OPTIONS and OPTIONS[name].decides is Decides.NOTHING
         if not free and without_folder(name, earlier.get(name)) != without_folder(name, value):

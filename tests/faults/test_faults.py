@@ -71,7 +71,10 @@ def test_no_space_left(undisturbed, tmp_path):
     for moment in ("at_the_start", "later", "over"):
         assert said[moment].count("\n") == 1, said[moment]
         assert "state.npz: cannot be written (No space left on device)" in said[moment]
-    assert "saved after 0 epochs" in said["later"] and "--resume\n" in said["later"]
+    assert (
+        "saved after 0 epochs" in said["later"]
+        and f"--resume results/{SCRIPT}/run\n" in said["later"]
+    )
     over, elsewhere = said["read_only"].splitlines()
     assert "Read-only file system" in over and "--results-dir" in elsewhere
     assert_same_run(tmp_path / "results" / SCRIPT / "run", undisturbed)

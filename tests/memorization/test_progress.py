@@ -88,8 +88,14 @@ def test_everything_fits_the_terminal(tmp_path, width):
     assert titles.split()[0] == "epoch"
     assert ("rate" in titles) == (width > 60) and (titles.count("loss") == 3) == (width > 80)
     # A line an epoch, in the columns of the titles.
-    for number in "123":
-        (line,) = (line for line in lines if line.split()[:1] == [number] and line[-1] == "s")
+    rows = [line for line in lines if len(line) == len(titles) and line[-1] == "s"]
+    assert [line.split()[0] for line in rows] == ["1", "2", "3"]
+    for number in ():
+        (line,) = (
+            line
+            for line in lines
+            if line.split()[:1] == [number] and "%" in line and "in" not in line
+        )
         assert len(line) == len(titles)
     assert [line.split()[1] for line in lines if line.startswith("last ")] == ["3"]
     assert sum(line.startswith("best ") for line in lines) == 1

@@ -139,7 +139,7 @@ def test_after_the_last_epoch(place, undisturbed, tmp_path):
     )
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     command = shlex.split(done.stderr.splitlines()[-1].rpartition(": ")[2])
-    assert command[:2] == ["python", path] and command[-1] == "--resume"
+    assert command[:3] == [sys.executable, path, "--resume"]
     done = subprocess.run(
         [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True
     )
@@ -174,7 +174,8 @@ def test_a_notebook_is_told_the_scripts_command(undisturbed, tmp_path):
     told = errors.decode().splitlines()[-1]
     assert "Interrupted" in told and "kernel" not in told
     command = shlex.split(told.rpartition(": ")[2])
-    assert command == ["python", str(PROJECT / f"{SCRIPT}.py"), *ARGUMENTS, "--resume"]
+    place = str(run.relative_to(tmp_path))
+    assert command == [sys.executable, str(PROJECT / f"{SCRIPT}.py"), "--resume", place]
     done = subprocess.run(
         [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from pathlib import Path
 
 from theano_engine.setup.errors import SetupError
 
@@ -54,8 +55,19 @@ def describe(device: str) -> dict[str, str]:
     if device == "cuda":
         found["GPU"] = torch.cuda.get_device_name()
         found["CUDA"] = str(torch.version.cuda)
+        found["driver"] = _driver()
         found["cuDNN"] = str(torch.backends.cudnn.version())
     return found
+
+
+def _driver() -> str:
+    """The version of the kernel's NVIDIA driver."""
+    try:
+        told = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return "unknown"
+    version = re.search(r"\b\d+\.\d+(\.\d+)?\b", told)
+    return version[0] if version else "unknown"
 
 
 def _require_torch() -> None:
