@@ -1,4 +1,4 @@
-"""Runs go on by their folder alone, longer than they were meant to, and begin again by their record."""
+"""Runs go on by their folder alone, longer than meant, and begin again by their record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rates(run):
 
 @pytest.fixture(scope="module")
 def lengthened(short_run, tmp_path_factory):
-    """The folder of `short_run` after two more epochs; what was printed is in `printed` beside it."""
+    """The folder of `short_run` after two more epochs; `printed` beside it is what was printed."""
 
     def run(folder):
         shutil.copytree(short_run, folder / "run")
