@@ -3,8 +3,9 @@
     python -m memorization figures results/cifar10_random_labels [another folder ...]
 
 Every run draws them when it ends; this draws those of all runs at or below the folders anew, or
-while they are still going on. Written into a run's folder: curves.png and .svg, class_errors.png
-and .svg, labels.png, and, where it was measured with --measure, image_history.png and .svg.
+while they are still going on. Written into a run's folder: curves, class_errors and, where there is
+something besides errors and losses, measured and image_history, each as .png, .svg and .pdf; and
+labels.png.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
-from memorization.report import style
+from memorization.report import measured, style
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics, runs_below
 from memorization.run.labels import labelled_sets_of
 from memorization.run.record import load_record
@@ -51,6 +52,7 @@ def draw_run(
     }
     if (folder / HISTORY_FILE).exists():
         drawings["image_history"] = lambda: draw_image_history(folder, len(rows))
+    drawings["measured"] = lambda: measured.draw(folder, rows, _title(folder))
     # The last of all that a run writes: what has it is whole.
     drawings["labels"] = lambda: draw_labels(folder, sets())
     written: list[Path] = []
@@ -109,7 +111,7 @@ def draw_class_errors(
 ) -> list[Path]:
     """`class_errors`: training and test error of each class, a row per class, epochs to the right.
 
-    The last epoch's errors stand beside the rows.
+    The last epoch's errors stand to the right of each panel, under "last".
     """
     epochs = [row[metrics.EPOCH] for row in rows]
     labels = range(len(class_names))
@@ -136,20 +138,26 @@ def draw_class_errors(
             axes.xaxis.set_major_locator(style.MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
             axes.set_yticks(labels, [style.shown_name(c, MOST_OF_A_CLASS) for c in class_names])
             axes.tick_params(axis="y", length=0)
-            for number, error in enumerate(errors[-1]):
-                axes.annotate(
-                    f"{error:.0f}%" if np.isfinite(error) else "–",
-                    (1, number),
-                    xycoords=("axes fraction", "data"),
-                    xytext=(34, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    va="center",
-                )
+            # Ticks, for which the layout makes room, so that they stand by no other panel.
+            last = axes.twinx()
+            last.set_ylim(axes.get_ylim())
+            texts = [f"{error:.0f}%" if np.isfinite(error) else "–" for error in errors[-1]]
+            last.set_yticks(labels, texts)
+            last.tick_params(axis="y", length=0)
+            last.grid(False)
+            last.spines[:].set_visible(False)
+            last.annotate(
+                "last",
+                (1, 1),
+                xycoords="axes fraction",
+                xytext=(4, 3),
+                textcoords="offset points",
+                fontsize=7.5,
+            )
         bar = figure.colorbar(image, ax=panels, fraction=0.04, aspect=30)
         style.percent_axis(bar.ax.yaxis)
         bar.ax.spines["outline"].set_visible(False)
-        figure.suptitle(f"{_title(folder)}: error per class, last epoch's beside the rows")
+        figure.suptitle(f"{_title(folder)}: error per class")
         return style.save(figure, folder / "class_errors")
 
 

@@ -43,6 +43,7 @@ def _without_settings_of_the_user() -> Iterator[None]:
 with _without_settings_of_the_user():
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -56,6 +57,9 @@ with _without_settings_of_the_user():
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
+
+# PDF for LaTeX, whose text stays text too.
+FORMATS = ("png", "svg", "pdf")
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -74,6 +78,7 @@ _SETTINGS: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     # A dollar in the name of a folder or a class is a dollar.
     "text.parse_math": False,
     # The same figure is the same file.
@@ -131,7 +136,7 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write `path` with each ending of `formats`, whole or not at all; returns the files' paths.
 
     To be called within the figure's `drawing` block.
@@ -145,6 +150,10 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
             # A date would make every drawing of the same run another file.
             FigureCanvasSVG(figure).print_figure(drawn, format="svg", metadata={"Date": None})
             content = _COORDINATES.sub(_rounded, drawn.getvalue())
+        elif ending == "pdf":
+            undated = {"CreationDate": None, "ModDate": None}
+            FigureCanvasPdf(figure).print_figure(drawn, format="pdf", metadata=undated)
+            content = drawn.getvalue()
         else:
             FigureCanvasAgg(figure).print_figure(drawn, format="png")
             content = drawn.getvalue()
@@ -217,6 +226,15 @@ def log_where_positive(axes: Any, values: Sequence[float]) -> None:
 def fainter(line: dict[str, Any]) -> dict[str, Any]:
     """The keywords of a second line of the same series."""
     return {**line, "markerfacecolor": "white", "alpha": 0.55, "linewidth": 1.0}
+
+
+def levels(count: int) -> list[Style]:
+    """The looks of `count` ordered levels: from dark to light, each with its own marker."""
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, count))
+    return [
+        Style(matplotlib.colors.to_hex(color), "-", STYLES[number % len(STYLES)].marker)
+        for number, color in enumerate(colors)
+    ]
 
 
 def series(number: int) -> Style:
