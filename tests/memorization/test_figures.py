@@ -14,11 +14,14 @@ from support.project import run_command, run_script
 from support.runs import SHORT
 
 from foundations.errors import UserError
-from memorization.report import figures
+from memorization.report import figures, measured
 from memorization.report import style as plotting
 from memorization.run import folder as run_folder
+from training_loop import metrics
 
-DRAWN = {"curves.png", "curves.svg", "class_errors.png", "class_errors.svg", "labels.png"}
+KINDS = ("curves", "class_errors", "measured")
+FORMATS = ("png", "svg", "pdf")
+DRAWN = {"labels.png", *(f"{kind}.{ending}" for kind in KINDS for ending in FORMATS)}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -47,6 +50,23 @@ def test_a_run_of_one_epoch_has_its_figures(short_run):
         pixels = imread(path)
         assert min(pixels.shape[:2]) > 400
         assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20, path
+
+
+def test_what_was_measured_is_drawn(short_run):
+    (row,) = run_folder.load_metrics(short_run / "metrics.csv")
+    assert "memorised bits" in texts(short_run / "measured.svg")
+    layers = {metrics.of_layer("sign_flips_last", n): 0.1 * n for n in (1, 2)}
+    row = {**row, **layers, "corrupted_as_given": 0.5, "corrupted_as_true": 0.1}
+    assert measured.panels(row) == {
+        "corrupted labels": {
+            "corrupted_as_given": "corrupted as given",
+            "corrupted_as_true": "corrupted as true",
+        },
+        "memorised bits": {"memorised_bits": "memorised bits"},
+        "sign flips last, by layer": dict(zip(layers, "12")),
+    }
+    for path in short_run.glob("*.pdf"):
+        assert path.read_bytes().startswith(b"%PDF-")
 
 
 def test_text_in_vector_figures_is_text(short_run):
@@ -108,7 +128,7 @@ def test_history_of_images_is_drawn_where_it_was_measured(short_run, tmp_path):
     np.savez(
         folder / "image_history.npz", first_learnt_epoch=first, forgetting_count=first.clip(0) % 7
     )
-    assert drawn_again(folder) == DRAWN | {"image_history.png", "image_history.svg"}
+    assert drawn_again(folder) == DRAWN | {f"image_history.{ending}" for ending in FORMATS}
     assert "10 of 130 were never learnt" in texts(folder / "image_history.svg")
     assert "17 of 120 learnt were never forgotten" in texts(folder / "image_history.svg")
 
