@@ -16,7 +16,8 @@ the sweep will take.
 
 Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when and where, and tries
 again what fails: on this machine, or with --address on a cluster whose machines share this folder
-and the results'. The exit code is 1 where a cell failed.
+and the results'. The exit code is 1 where a cell failed. With --slurm the cells that are not
+finished become a job array instead, and the same command reports once all are: docs/sweeps.md.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from collections.abc import Sequence
 
 from foundations.reading import pasteable
 from memorization import report
-from memorization.sweep import estimate, on_ray, record
+from memorization.sweep import estimate, on_ray, record, slurm
 from memorization.sweep.request import parse
 from memorization.sweep.stopping import handling, interrupted
 
@@ -44,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     record.keep(request.results_dir, request.extra)
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
+    if request.slurm is not None and wanted:
+        slurm.submit(wanted, request)
+        return
 
     asked = []
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundations.errors import UserError
+from foundations.reading import printable
 from memorization import command_line
 from memorization.sweep import grid
 from memorization.sweep.cells import Cell, planned, script_of
@@ -25,6 +27,8 @@ class Request:
     cpus_per_run: int
     gpus_per_run: float | None
     retries: int
+    # What sbatch is given besides; None where Slurm is not asked for.
+    slurm: tuple[str, ...] | None
 
     def cells(self) -> list[Cell]:
         """All runs of the sweep; see `cells.planned` for what it raises."""
@@ -82,6 +86,12 @@ def _parser(documentation: str | None) -> command_line.ArgumentParser:
         metavar="N",
         help="how often a cell that fails is tried again (default: 2)",
     )
+    add(
+        "--slurm",
+        nargs="*",
+        metavar="OPTION=VALUE",
+        help="submit the cells as a job array, with options of sbatch such as time=4:00:00",
+    )
     return parser
 
 
@@ -99,6 +109,7 @@ def parse(argv: Sequence[str], documentation: str | None) -> Request:
     try:
         scripts = tuple(map(script_of, named))
         grids = _grids(varied, listed)
+        chosen["slurm"] = _sbatch_options(chosen["slurm"])
     except UserError as error:
         parser.error(str(error))
     if not scripts:
@@ -110,6 +121,15 @@ def parse(argv: Sequence[str], documentation: str | None) -> Request:
             whose = "the sweep's own to give" if name in grid.OWN_OPTIONS else "varied"
             parser.error(f"--{name} is {whose}; leave it out after --")
     return Request(scripts, grids, tuple(after), **chosen)
+
+
+def _sbatch_options(words: Sequence[str] | None) -> tuple[str, ...] | None:
+    if words is None:
+        return None
+    for word in words:
+        if not re.fullmatch(r"(--)?[a-z][a-z-]*(=.*)?", word):
+            raise UserError(f"--slurm {printable(word)!r} is no option of sbatch (as in time=4:00)")
+    return tuple(words)
 
 
 def _grids(varied: Sequence[str], listed: Path | None) -> tuple[grid.Axes, ...]:
