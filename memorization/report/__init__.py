@@ -32,7 +32,7 @@ from memorization.report.runs import Group, distinct, find_runs, grouped, read_r
 PAGE = "report.html"
 
 
-def report_runs(places: Sequence[Path], output: Path) -> list[str]:
+def report_runs(places: Sequence[Path], output: Path, *, show_table: bool = True) -> list[str]:
     """Report on all runs at or below `places` into `output`; a line for all that is left out.
 
     Raises UserError where there is nothing to report.
@@ -59,7 +59,8 @@ def report_runs(places: Sequence[Path], output: Path) -> list[str]:
     groups = grouped(runs)
     content = table.table(groups)
     output.mkdir(parents=True, exist_ok=True)
-    print(table.markdown(content), flush=True)
+    if show_table:
+        print(table.markdown(content), flush=True)
     figure: list[Path] = []
     try:
         with file_errors(output / "comparison", "cannot be drawn"):

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 
 from foundations.reading import pasteable
 from memorization import report
-from memorization.sweep import estimate, on_ray, record, slurm
+from memorization.sweep import estimate, on_ray, record, slurm, view
 from memorization.sweep.request import parse
 from memorization.sweep.stopping import handling, interrupted
 
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
     if request.slurm is not None and wanted:
         slurm.submit(wanted, request)
+        print(view.table(every))
         return
 
     asked = []
@@ -59,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with handling(stop):
             failures = on_ray.run_all(wanted, request, again) if wanted else []
-            left_out = report.report_runs([request.results_dir], request.results_dir / "report")
+            print(view.table(every), flush=True)
+            place = request.results_dir
+            left_out = report.report_runs([place], place / "report", show_table=False)
     except KeyboardInterrupt:
         raise interrupted(asked[0] if asked else signal.SIGINT, again) from None
     if failures or left_out:

@@ -25,7 +25,8 @@ from memorization.sweep import grid
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
-@dataclass(frozen=True)
+# Compared by identity: options may hold lists.
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One run of the sweep: its script, the words that it is given, its folder, its options.
 

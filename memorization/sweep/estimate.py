@@ -14,6 +14,7 @@ from foundations.errors import UserError
 from foundations.reading import printable
 from memorization.command_line import MOST_OF_A_LINE
 from memorization.rehearsal import Speed, speed_of
+from memorization.run.layout import duration
 from memorization.sweep.cells import PROJECT, Cell, load_main
 from memorization.sweep.request import Request
 
@@ -43,18 +44,15 @@ def tell(every: Sequence[Cell], wanted: Sequence[Cell], request: Request) -> Non
     at_once = max(1, (os.cpu_count() or 1) // request.cpus_per_run)
     at_once = min(at_once, len(wanted))
     print(
-        f"about {duration(total)} of training and testing one after another on this machine; "
-        f"{at_once} at a time, about {duration(total / at_once)} (compiling, figures and --measure "
+        f"about {_rounded(total)} of training and testing one after another on this machine; "
+        f"{at_once} at a time, about {_rounded(total / at_once)} (compiling, figures and --measure "
         "come on top)"
     )
 
 
-def duration(seconds: float) -> str:
-    """`seconds` in short: 45 s, 12 min, 3.5 h, 2.1 days."""
-    for unit, length in (("days", 86400), ("h", 3600)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(seconds, 1):.0f} s"
+def _rounded(seconds: float) -> str:
+    # Parts of a second are more than an estimate knows.
+    return duration(max(1.0, round(seconds)))
 
 
 def _kinds(wanted: Sequence[Cell]) -> list[list[Cell]]:

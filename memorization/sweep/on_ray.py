@@ -7,25 +7,24 @@ import logging
 import os
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foundations.errors import UserError
 from foundations.reading import printable, reason
-from memorization.command_line import MOST_OF_A_LINE
 from memorization.sweep.cells import PROJECT, Cell
 from memorization.sweep.request import Request
 from memorization.sweep.stopping import handling, interrupted
+from memorization.sweep.view import View
 
 # A socket's path has at most 107 bytes, of which Ray's names take some seventy.
 MOST_BYTES_OF_TMPDIR = 30
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[str]:
-    """Run `wanted` on Ray; a line for each cell that failed.
+def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[Cell]:
+    """Run `wanted` on Ray; those that failed.
 
     Raises Interrupted, which names the command `again`, where a signal asks for an end.
     """
@@ -42,20 +41,22 @@ def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[str]:
             max_calls=1,
             retry_exceptions=True,
         )(Cell.run)
-        failures = []
+        failures: list[Cell] = []
+        view = View(wanted)
         waiting = {run.remote(cell): cell for cell in wanted}
         while waiting:
             ready, _ = ray.wait(list(waiting), timeout=SECONDS_BETWEEN_LOOKS)
             if asked:
+                view.close()
                 raise interrupted(asked[0], again)
             for done in ready:
                 cell = waiting.pop(done)
                 problem = _outcome(ray, done)
-                if problem is None:
-                    print(f"{cell.name}: done, {len(waiting)} to go", flush=True)
-                else:
-                    failures.append(f"{cell.name}: {problem} (see {cell.log})")
-                    print(printable(failures[-1], MOST_OF_A_LINE), file=sys.stderr, flush=True)
+                view.ended(cell, problem)
+                if problem is not None:
+                    failures.append(cell)
+            view.look()
+        view.close()
     return failures
 
 

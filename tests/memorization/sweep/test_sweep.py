@@ -120,7 +120,7 @@ def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_p
     assert cells == [f"mine/{kind}_seed-{seed}" for kind in kinds for seed in (1, 2)]
     assert total == "6 cells, 0 of them finished"
     assert timing.startswith("timing 3 networks")
-    assert re.match(r"about \d+ (s|min) of training and testing one after another", estimate)
+    assert re.match(r"about [\d.hms]+ of training and testing one after another", estimate)
     assert sorted(path.name for path in folder.iterdir()) == ["cells", "mine.py"]
 
 

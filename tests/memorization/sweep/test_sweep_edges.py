@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 from support.project import PROJECT, check_one_line, run_command
@@ -91,3 +96,36 @@ def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
     names = [cell.folder.name for cell in request.cells()]
     assert len(set(names)) == 12
     assert {"corruption-0.5_data-dir-a-b", "corruption-1.0_data-dir-a-b"} <= set(names)
+
+
+@pytest.mark.slow
+def test_on_a_terminal_running_cells_are_seen_and_all_lines_fit(tmp_path):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    words = ("--vary", "seed=0..1", "batch-size=20", "--", *TINY, "--epochs", "20")
+    with subprocess.Popen(
+        [sys.executable, "-m", "memorization", "sweep", *words],
+        cwd=tmp_path,
+        env={n: v for n, v in os.environ.items() if n != "COLUMNS"} | {"PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+    assert process.returncode == 0, shown.decode()
+    text = re.sub(r"\x1b\[[0-9]*[A-Z]", "", shown.decode()).replace("\r\n", "\n")
+    before, _, end = text.partition("errors after the")
+    lines = before.splitlines()
+    assert max(map(len, lines)) < 60
+    assert re.search(r"^0 of 2 done, \d running, \d to come; about [\d.dhms]+ left$", before, re.M)
+    assert re.search(
+        r"^  \S*batch-size-20 +epoch \d+ of 20  error \d+\.\d+%  \S+ left$", before, re.M
+    )
+    assert "2 of 2 done, 0 running, 0 to come" in lines
+    titles, *cells = end.splitlines()[1:4]
+    assert re.split(" +", titles)[:3] == ["seed", "batch-size", "epochs"]
+    assert [cell.split()[:3] for cell in cells] == [["0", "20", "20"], ["1", "20", "20"]]

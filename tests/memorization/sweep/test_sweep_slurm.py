@@ -15,7 +15,7 @@ from memorization.run import state
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
 TINY = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--corruption", "0.5")
 # More than a computer does while a task is waited for.
-EPOCHS = "60"
+EPOCHS = "40"
 
 needs_slurm = pytest.mark.skipif(
     bool(slurm_of_one_node.missing()),
