@@ -77,7 +77,7 @@ def _normal(name: str, value: str) -> str:
     words = value.split() if option.nargs else [value]
     try:
         texts = [str(option.parse(word)) for word in words]
-    except argparse.ArgumentTypeError as error:
+    except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
         raise UserError(f"{name}: {error}") from error
     if option.choices is not None and not set(texts) <= set(option.choices):
         raise UserError(
