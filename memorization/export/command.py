@@ -1,8 +1,8 @@
 """python -m memorization export RUN --to FORMAT: a trained network for other programs.
 
 RUN is the folder of a run, its .npz of parameters, or one that BinaryNet's own scripts saved.
-docs/export.md describes what is written: packed, one bit per weight; c, a C99 file; binarynet, an
-.npz for BinaryNet's scripts.
+docs/export.md describes what is written: packed, one bit per weight; c, a C99 file; onnx, standard
+operators; binarynet, an .npz for BinaryNet's scripts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
-from memorization.export import c_source, foreign, packed, untold
+from memorization.export import c_source, foreign, onnx_check, onnx_file, packed, untold
 from memorization.export.folding import fold
 from memorization.export.network import TrainedNetwork
 
@@ -27,6 +27,7 @@ def _packed(network: TrainedNetwork, path: Path) -> list[Path]:
 FORMATS: dict[str, tuple[str, Callable[[TrainedNetwork, Path], list[Path]]]] = {
     "packed": (".h5", _packed),
     "c": (".c", c_source.save),
+    "onnx": (".onnx", onnx_file.save),
     "binarynet": (".binarynet.npz", foreign.save),
 }
 
@@ -43,9 +44,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="where to (default: beside the parameters, under their name)",
     )
     add("--overwrite", action="store_true", help="in the place of a file that is there")
+    add(
+        "--check",
+        type=Path,
+        metavar="FILE.npy",
+        help="with --to onnx: run these images, uint8, in onnxruntime; tells which are so near a "
+        "threshold that rounding may decide, and that all others agree",
+    )
     untold.add_options(parser)
     chosen = parser.parse_args(argv)
+    if chosen.check is not None and chosen.to != "onnx":
+        parser.error("--check is for --to onnx")
     network = foreign.network_of(chosen.run, chosen)
+    images = onnx_check.images(chosen.check, network) if chosen.check is not None else None
     ending, write = FORMATS[chosen.to]
     path = chosen.output or network.source.with_suffix(ending)
     if path.exists() and not chosen.overwrite:
@@ -57,3 +68,5 @@ def main(argv: Sequence[str] | None = None) -> None:
         shown = printable(written, MOST_OF_A_PATH)
         print(f"{shown}: {written.stat().st_size:,} bytes")
     print(f"{printable(network.source, MOST_OF_A_PATH)}: {network.source.stat().st_size:,} bytes")
+    if images is not None:
+        print(onnx_check.compare(network, path, images))

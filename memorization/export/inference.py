@@ -7,6 +7,8 @@ are of whole numbers, which float32 holds exactly in any order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from memorization.export.model import PackedLayer, PackedNetwork, affine, is_high
@@ -73,27 +75,36 @@ def _scores(network, weights, images):
     raise AssertionError("a network ends with its output layer")
 
 
-def _ordered_sums(layer: PackedLayer, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Sums (n, units, ...) of any floats x (n, *input shape), term after term."""
+def ordered_terms(layer: PackedLayer, x: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """What a first layer's sums (n, units, ...) of any floats x (n, *input shape) add, in order.
+
+    The array that is yielded may be written over by the next.
+    """
     if layer.convolutional:
         padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
         channels, height, width = layer.input_shape
-        terms = (
+        seen = (
             padded[:, None, channel, row : row + height, column : column + width]
             for channel in range(channels)
             for row in range(3)
             for column in range(3)
         )
-        sums = np.zeros((len(x), layer.units, height, width), np.float32)
         weights = rows.T[:, :, None, None]
+        term = np.empty((len(x), layer.units, height, width), np.float32)
     else:
-        terms = (x[:, number, None] for number in range(x.shape[1]))
-        sums = np.zeros((len(x), layer.units), np.float32)
+        seen = (x[:, number, None] for number in range(x.shape[1]))
         weights = rows.T
-    product = np.empty_like(sums)
-    for term, weight in zip(terms, weights):
-        np.multiply(term, weight, out=product)
-        sums += product
+        term = np.empty((len(x), layer.units), np.float32)
+    for values, weight in zip(seen, weights):
+        yield np.multiply(values, weight, out=term)
+
+
+def _ordered_sums(layer: PackedLayer, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Sums (n, units, ...) of any floats x (n, *input shape), term after term."""
+    places = layer.input_shape[1:] if layer.convolutional else ()
+    sums = np.zeros((len(x), layer.units, *places), np.float32)
+    for term in ordered_terms(layer, x, rows):
+        sums += term
     return sums
 
 
