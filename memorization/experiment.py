@@ -24,6 +24,7 @@ from foundations.errors import UserError
 from memorization import command_line, rehearsal, signals
 from memorization.architecture import WIDTHS, Architecture, check_images
 from memorization.measures.columns import Measures
+from memorization.measures.image_losses import ImageLosses
 from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
 from memorization.report import draw_figures
@@ -187,6 +188,7 @@ def run(
     screen = console.Report(data.form.class_names, chosen)
     if chosen.tensorboard:
         tensorboard.writer_class()
+    kept = _image_losses(chosen, data, folder)
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
     how = {"resume": bool(chosen.resume), "overwrite": chosen.overwrite}
@@ -207,6 +209,7 @@ def run(
                     penalty=networks.dense_l2(output, dense_l2) if dense_l2 else None,
                     optimizer={"optimizer": chosen.optimizer, **chosen.optimizer_options},
                     testing=testing or functions.DETERMINISTIC,
+                    margins=bool(kept),
                     mode=mode,
                 )
                 rehearsal.compiled(compiled, _examples(data), schedule(chosen))
@@ -227,7 +230,10 @@ def run(
                 chosen.command,
             )
             always = [ReplacedLabels(data, counts)] if data.any_replaced else []
-            observers = [recorder, screen, *always, *measured]
+            for losses in kept:
+                screen.note(losses.remark)
+                compiled = replace(compiled, test=losses.watched(compiled.test))
+            observers = [*kept, recorder, screen, *always, *measured]
             history = _train(chosen, compiled, data, recorder, observers, screen, stop)
             drawn = False
         again = resuming_command(chosen.command, folder)
@@ -286,6 +292,16 @@ def _measures(
 
     functions = build_measuring_functions(output, mode)
     return [Measures(folder, data, functions, corruption=chosen.corruption, seed=chosen.seed)]
+
+
+def _image_losses(chosen: Options, data: LabelledSets, folder: Path) -> list[ImageLosses]:
+    """What --history adds to the observers of the run in `folder`, which has room for it."""
+    if chosen.history is None:
+        return []
+    images = schedule(chosen).counted(len(data.training.numbers))
+    losses = ImageLosses(folder, images, chosen.epochs)
+    losses.check_room()
+    return [losses]
 
 
 def _train(

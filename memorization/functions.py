@@ -81,6 +81,19 @@ def predicted_classes(network: lasagne.layers.Layer, output):
     return T.cast(T.ge(output[:, 0], np.float32(0)), "int64")
 
 
+def margins_of(network: lasagne.layers.Layer, labels, output):
+    """By how much `output` (n, outputs) is for the `labels` (n,) and no other class, float32 (n,).
+
+    The label's output minus the largest other; a single output times its label's sign.
+    """
+    wanted = targets(network, labels)
+    if network.output_shape[1] == 1:
+        return (wanted * output)[:, 0]
+    is_label = T.gt(wanted, np.float32(0))
+    others = T.switch(is_label, np.float32(-np.inf), output).max(axis=1)
+    return T.switch(is_label, output, np.float32(-np.inf)).max(axis=1) - others
+
+
 def to_unit_range(images):
     """uint8 images to float32, `2/255 * x - 1`; images that are float32 already as they are."""
     if images.dtype != "uint8":
@@ -95,6 +108,7 @@ def build_functions(
     penalty: Any = None,
     optimizer: Mapping[str, Any] = ADAM,
     testing: Mapping[str, bool] = DETERMINISTIC,
+    margins: bool = False,
     mode: Any = None,
 ) -> Functions:
     """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
@@ -102,12 +116,12 @@ def build_functions(
     Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
     as it is. `penalty`, a scalar expression, is added to the training loss. `optimizer` holds its
     name and options, as `optimizers.updates_of` takes them; `testing` the keywords of `get_output`
-    when testing.
+    when testing. With `margins` the test function returns the images' margins besides.
     """
     pool = shared_pool(images)
     return Functions(
         build_training(network, pool, penalty, optimizer, mode),
-        build_test(network, pool, testing, mode),
+        build_test(network, pool, testing, margins, mode),
     )
 
 
@@ -143,14 +157,19 @@ def build_test(
     network: lasagne.layers.Layer,
     pool,
     testing: Mapping[str, bool] = DETERMINISTIC,
+    margins: bool = False,
     mode: Any = None,
 ) -> Callable:
-    """The function `Functions.test` of `network` over the shared variable `pool`."""
+    """The function `Functions.test` of `network` over the shared variable `pool`.
+
+    With `margins` it returns these (batch,) float32 besides, as `margins_of` defines them.
+    """
     numbers, labels, _ = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
     losses = squared_hinge(targets(network, labels), output).mean(axis=1)
     predicted = predicted_classes(network, output)
-    return theano.function([numbers, labels], [losses, predicted], mode=mode, name="test")
+    told = [losses, predicted, *([margins_of(network, labels, output)] if margins else [])]
+    return theano.function([numbers, labels], told, mode=mode, name="test")
 
 
 def build_scores(network: lasagne.layers.Layer) -> Callable:

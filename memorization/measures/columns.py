@@ -14,33 +14,17 @@ import numpy as np
 
 import datasets
 from datasets.labelled_sets import LabelledSet, LabelledSets
-from foundations import files
 from foundations.streams import Purpose, random_state
 from memorization.measures import critical
 from memorization.measures.critical import BATCH_SIZE
+from memorization.measures.held import HeldArray
+from memorization.measures.image_history import HISTORY_FILE, ImageHistory
 from training_loop import metrics
 from training_loop.evaluation import Evaluation, batches, share
 from training_loop.observers import Observer
 
-HISTORY_FILE = "image_history.npz"
-
 SATURATION_IMAGES = 1000
 CRITICAL_IMAGES = 250
-
-
-class HeldArray:
-    """An array that is saved and restored with a run's state, as its shared variables are."""
-
-    def __init__(self, value: np.ndarray):
-        self._value = value
-
-    def get_value(self, borrow: bool = False) -> np.ndarray:
-        """The array, or with `borrow` false a copy of it."""
-        return self._value if borrow else self._value.copy()
-
-    def set_value(self, value: np.ndarray) -> None:
-        """Replace the array."""
-        self._value = value
 
 
 def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[str, float]:
@@ -58,45 +42,6 @@ def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[s
         "corrupted_as_given": share(predictions == given, corrupted),
         "corrupted_as_true": share(predictions == true, corrupted),
     }
-
-
-class ImageHistory:
-    """When each of n training images was first learnt, and how often it was forgotten since.
-
-    Toneva et al. (arXiv 1812.05159), an image being looked at once per epoch, in the test pass over
-    the training set.
-    """
-
-    def __init__(self, n: int):
-        self._first = HeldArray(np.zeros(n, np.int32))
-        self._forgotten = HeldArray(np.zeros(n, np.int32))
-        self._right = HeldArray(np.zeros(n, bool))
-        self.state = {
-            "first_learnt_epoch": self._first,
-            "forgetting_count": self._forgotten,
-            "right": self._right,
-        }
-
-    def update(self, epoch: int, right: np.ndarray) -> dict[str, float]:
-        """Take in which of the first images are `right` (k,) bool after `epoch`; the columns."""
-        first, forgotten, was_right = (held.get_value(borrow=True) for held in self.state.values())
-        k = len(right)
-        lost = was_right[:k] & ~right
-        forgotten[:k] += lost
-        first[:k][right & (first[:k] == 0)] = epoch
-        was_right[:k] = right
-        return {
-            "training_ever_learnt": share(first[:k] > 0),
-            "training_forgotten": share(lost),
-        }
-
-    def save(self, path: Path) -> None:
-        """`first_learnt_epoch` (n,) int32, 0 for never, and `forgetting_count` (n,) int32."""
-        files.save_arrays(
-            path,
-            first_learnt_epoch=self._first.get_value(borrow=True),
-            forgetting_count=self._forgotten.get_value(borrow=True),
-        )
 
 
 class SignFlips:

@@ -74,6 +74,12 @@ class RunOptions:
         Decides.COLUMNS,
         default=False,
     )
+    history: str | None = option_field(
+        "losses: keep loss and margin of every training image after every epoch (docs/measures.md)",
+        Decides.COLUMNS,
+        parse=str,
+        choices=("losses",),
+    )
     tensorboard: bool = option_field(
         "write TensorBoard event files as well", Decides.NOTHING, default=False
     )

@@ -22,13 +22,13 @@ from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
 from memorization import command_line
+from memorization.measures.image_history import HISTORY_FILE, load_history
 from memorization.report import measured, style
 from memorization.run.folder import LAST_FILE, METRICS_FILE, load_metrics, runs_below
 from memorization.run.labels import labelled_sets_of
 from memorization.run.record import load_record
 from training_loop import metrics
 
-HISTORY_FILE = "image_history.npz"
 SHEET_COLUMNS, SHEET_ROWS = 8, 5
 # Characters of a name that fit below an image, and above a figure.
 MOST_OF_A_CLASS, MOST_OF_A_TITLE = 14, 60
@@ -220,8 +220,8 @@ def draw_image_history(folder: Path, epochs: int) -> list[Path]:
     First-learnt epoch and forgetting count are those of Toneva et al. (2019), arXiv 1812.05159; an
     image never learnt has no first epoch (0 or less) and is counted apart.
     """
-    history = _read_history(folder / HISTORY_FILE)
-    first, forgotten = history["first_learnt_epoch"], history["forgetting_count"]
+    history = load_history(folder / HISTORY_FILE)
+    first, forgotten = history.first_learnt_epoch, history.forgetting_count
     with style.drawing(7.2, 3.2) as figure:
         learnt, again = figure.subplots(1, 2)
         seen = first[first >= 1]
@@ -254,18 +254,6 @@ def _whole_number_bins(first: int, last: int) -> np.ndarray:
     """Edges of at most 40 equally wide bins that hold the same number of whole numbers each."""
     width = -(-(last - first + 1) // 40)
     return np.arange(first, last + width + 1, width) - 0.5
-
-
-def _read_history(path: Path) -> dict[str, np.ndarray]:
-    names = ("first_learnt_epoch", "forgetting_count")
-    with reading.open_npz(path, "no readable history of the training images") as stored:
-        history = {name: stored[name] for name in names}
-        for name, array in history.items():
-            reading.check_vector(name, array, "iu", -(2**31), 2**31)
-        first, forgotten = history.values()
-        if len(first) != len(forgotten) or (len(forgotten) and forgotten.min() < 0):
-            raise ValueError("its arrays contradict each other")
-    return history
 
 
 def _title(folder: Path) -> str:

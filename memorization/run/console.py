@@ -67,6 +67,10 @@ class Report(Observer):
         if environment:
             self.warn(f"{environment}: the end may differ from an undisturbed run's")
 
+    def note(self, line: str) -> None:
+        """A line before the run begins; none with --quiet."""
+        self._say(line)
+
     def warn(self, line: str) -> None:
         """A warning of one line."""
         print(printable(f"warning: {line}", MOST_OF_A_WARNING), file=sys.stderr, flush=True)

@@ -17,8 +17,11 @@ from foundations.errors import UserError
 from foundations.streams import Purpose, random_state
 from memorization.measures import columns as measures
 from memorization.measures.critical import find_critical
+from memorization.measures.held import HeldArray
+from memorization.measures.image_history import ImageHistory, load_history
 from memorization.run import folder as run_folder
 from memorization.run import tensorboard as event_files
+from training_loop import metrics
 from training_loop.evaluation import Evaluation
 
 MEASURE = ("--measure", "--tensorboard", "--corruption", "0.5")
@@ -55,23 +58,23 @@ def test_a_part_without_images_has_no_error():
 
 
 def test_first_learnt_and_forgotten(tmp_path):
-    history = measures.ImageHistory(4)
+    history = ImageHistory(4)
     #                 image: 0      1      2      3 (left out of the pass, as in a partial batch)
     right_by_epoch = [[False, True, False], [True, False, False], [False, True, False]]
     columns = [
         history.update(epoch, np.array(right)) for epoch, right in enumerate(right_by_epoch, 1)
     ]
     history.save(tmp_path / "image_history.npz")
-    with np.load(tmp_path / "image_history.npz") as stored:
-        assert stored["first_learnt_epoch"].tolist() == [2, 1, 0, 0]
-        assert stored["forgetting_count"].tolist() == [1, 1, 0, 0]
+    stored = load_history(tmp_path / "image_history.npz")
+    assert stored.first_learnt_epoch.tolist() == [2, 1, 0, 0]
+    assert stored.forgetting_count.tolist() == [1, 1, 0, 0]
     assert [column["training_ever_learnt"] for column in columns] == [1 / 3, 2 / 3, 2 / 3]
     assert [column["training_forgotten"] for column in columns] == [0, 1 / 3, 1 / 3]
 
 
 def test_sign_flips():
-    first = measures.HeldArray(np.array([[0.5, -0.5, 0.0], [1.0, -1.0, -0.1]]))
-    second = measures.HeldArray(np.full(9, -0.5))
+    first = HeldArray(np.array([[0.5, -0.5, 0.0], [1.0, -1.0, -0.1]]))
+    second = HeldArray(np.full(9, -0.5))
     flips = measures.SignFlips([first, second])
     # 0 counts as -1, so that going below it is no flip.
     first.set_value(np.array([[-0.5, -0.9, -0.2], [1.0, 1.0, -0.1]]))
@@ -217,7 +220,9 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
 
     rows = run_folder.load_metrics(measured / "metrics.csv")
     for row, unmeasured in zip(rows, run_folder.load_metrics(plain / "metrics.csv")):
-        assert {name: row[name] for name in unmeasured} == unmeasured
+        # No epoch takes as long as another.
+        for name in unmeasured.keys() - metrics.TIMINGS:
+            assert row[name] == unmeasured[name], name
         added = {name: value for name, value in row.items() if name not in unmeasured}
         assert len(added) == 4 + 2 + 2 * 9 + 8 + 2
         assert all(0 <= value <= 1 for value in added.values())

@@ -20,7 +20,7 @@ from support.project import PROJECT, check_one_line, run_command, run_script
 
 from foundations.errors import UserError
 from memorization import parameter_files
-from memorization.report import figures
+from memorization.measures import image_history
 from memorization.run import folder as run_folder
 from memorization.run import state as checkpoint
 from memorization.run.labels import load_labels
@@ -37,7 +37,7 @@ READERS = {
     "state.npz": checkpoint.read_progress,
     "labels.npz": lambda path: load_labels(path.parent, POOL, 10),
     "model_parameters.npz": parameter_files.read_parameters,
-    "image_history.npz": lambda path: figures._read_history(path),
+    "image_history.npz": image_history.load_history,
     "run.json": lambda path: load_record(path.parent),
     "metrics.csv": run_folder.load_metrics,
     "sweep.json": recorded_options,
