@@ -12,10 +12,17 @@ from memorization import experiment
 
 def main(argv=None):
     chosen = experiment.options(
-        __file__, __doc__, argv, epochs=1000, lr_start=1e-3, lr_fin=3e-7, corruption=1.0
+        __file__,
+        __doc__,
+        argv,
+        epochs=1000,
+        lr_start=1e-3,
+        lr_fin=3e-7,
+        corruption=1.0,
+        dropout=(0.5, 0.5),
     )
     data = experiment.load("cifar10", chosen)
-    network = experiment.network("cifar10", chosen, activation="tanh", dropout=(0.5, 0.5))
+    network = experiment.network("cifar10", chosen, activation="tanh")
     return experiment.run(chosen, network, data, parameters="model_parameters")
 
 

@@ -11,10 +11,17 @@ from memorization import experiment
 
 def main(argv=None):
     chosen = experiment.options(
-        __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
+        __file__,
+        __doc__,
+        argv,
+        epochs=500,
+        lr_start=1e-3,
+        lr_fin=1e-6,
+        corruption=1.0,
+        dropout=(0.25, 0.5),
     )
     data = experiment.load("svhn", chosen)
-    network = experiment.network("svhn", chosen, activation="tanh", dropout=(0.25, 0.5))
+    network = experiment.network("svhn", chosen, activation="tanh")
     return experiment.run(
         chosen, network, data, parameters="model_parameters_random_labels_svhn_dropout"
     )

@@ -14,7 +14,7 @@ from memorization import experiment
 
 def main(argv=None):
     chosen = experiment.options(
-        __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0
+        __file__, __doc__, argv, epochs=500, lr_start=1e-3, lr_fin=1e-6, corruption=1.0, l2=0.0005
     )
     data = experiment.load("svhn", chosen)
     network = experiment.network("svhn", chosen, activation="tanh")
@@ -23,7 +23,6 @@ def main(argv=None):
         network,
         data,
         parameters="model_parameters_random_labels_svhn_l2_regularization",
-        dense_l2=0.0 if chosen.as_in_2017 else 0.0005,
     )
 
 

@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     RANDOM_PIXELS = 12
     PATTERNS = 13  # number of the set
     PATTERN_LABELS = 14  # number of the set
+    AUGMENTATION = 15  # epoch, counted from 1
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

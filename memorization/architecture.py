@@ -88,8 +88,8 @@ class Architecture:
         check_images(self.kind, self.image_shape)
         if self.kind == "mlp" and any(self.dropout) and len(self.widths) < len(self.dropout):
             raise UserError(
-                f"this experiment drops out after {len(self.dropout)} hidden layers, and --hidden "
-                f"names {len(self.widths)}"
+                f"--dropout is after the last {len(self.dropout)} hidden layers, and --hidden has "
+                f"{len(self.widths)}; --dropout 0 0 leaves it out"
             )
         self._check_memory(self.widths, "")
 

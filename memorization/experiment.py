@@ -23,6 +23,7 @@ from foundations import files
 from foundations.errors import UserError
 from memorization import command_line, rehearsal, signals
 from memorization.architecture import WIDTHS, Architecture, check_images
+from memorization.augmentation import Augmentation
 from memorization.measures.columns import Measures
 from memorization.measures.image_losses import ImageLosses
 from memorization.measures.replaced import ReplacedLabels
@@ -79,6 +80,8 @@ def load(
     """
     source = _source(name, chosen)
     check_images(chosen.network, source.form.image_shape)
+    if chosen.augment and min(source.form.image_shape[1:]) == 1:
+        raise UserError("--augment moves and mirrors images, and these are single rows or columns")
     loaded = source.load(chosen.data_dir)
     data = LabelledSets.of(loaded, chosen.train_size)
     if chosen.train_size is not None and chosen.train_size > len(data.training.numbers):
@@ -105,7 +108,6 @@ def network(
     *,
     activation: str = "tanh",
     stochastic: bool = False,
-    dropout: Sequence[float] = (0.0, 0.0),
     form: Form | None = None,
 ) -> Network:
     """The network that the options choose for the data set `name`: by default BinaryNet's CNN.
@@ -128,7 +130,7 @@ def network(
         stochastic=drawn,
         activation=activation,
         activations=chosen.activations,
-        dropout=tuple(dropout),
+        dropout=tuple(chosen.dropout),
         norm=chosen.norm,
         bias=chosen.bias == "yes",
         freeze_weights=chosen.freeze_weights,
@@ -151,24 +153,17 @@ def run(
     data: LabelledSets,
     *,
     parameters: str,
-    dense_l2: float = 0.0,
     testing: Mapping[str, bool] | None = None,
 ) -> list[metrics.Row]:
     """Train `network` on `data` as the options say, into the run's folder; returns the metrics.
 
-    `parameters` is the original's name for the saved parameters, without its ending. `dense_l2` is
-    the L2 penalty's coefficient for the weights of dense layers. `testing` holds the keywords of
-    `get_output` when testing, by default `deterministic` alone.
+    `parameters` is the original's name for the saved parameters, without its ending. `testing`
+    holds the keywords of `get_output` when testing, by default `deterministic` alone.
     """
-    if dense_l2 and network.architecture.freeze_weights:
-        raise UserError(
-            "--freeze-weights: this experiment penalises weights, and these would not move"
-        )
-    if dense_l2 and chosen.optimizer == "bop":
-        raise UserError(
-            "--optimizer bop: this experiment penalises real-valued weights, and bop knows none"
-        )
+    if chosen.keep == "best" and not len(data.validation.numbers):
+        raise UserError("--keep best: there is no validation image to tell which are best")
     from memorization import functions, networks
+    from memorization.kept_parameters import KEPT
 
     mode = functions.execution_mode(chosen.device, chosen.tf32, network.architecture.mixed)
     folder = place_of(chosen)
@@ -206,13 +201,15 @@ def run(
                 compiled = functions.build_functions(
                     output,
                     data.images,
-                    penalty=networks.dense_l2(output, dense_l2) if dense_l2 else None,
+                    penalty=_penalty(chosen, output),
                     optimizer={"optimizer": chosen.optimizer, **chosen.optimizer_options},
                     testing=testing or functions.DETERMINISTIC,
                     margins=bool(kept),
+                    augment=chosen.augment,
                     mode=mode,
                 )
-                rehearsal.compiled(compiled, _examples(data), schedule(chosen))
+                views, training = _augmented(chosen, compiled, len(data.images))
+                rehearsal.compiled(training, _examples(data), schedule(chosen))
                 measured = _measures(chosen, output, data, folder, mode)
             state = functions.state_variables(
                 output,
@@ -222,19 +219,15 @@ def run(
             )
             for of in measured:
                 state.update(of.state)
-            recorder = Recorder(
-                folder,
-                record,
-                state,
-                lambda path: networks.save_parameters(path, output),
-                chosen.command,
-            )
+            saved = KEPT[chosen.keep](output)
+            state.update(saved.state)
+            recorder = Recorder(folder, record, state, saved.save, chosen.command)
             always = [ReplacedLabels(data, counts)] if data.any_replaced else []
             for losses in kept:
                 screen.note(losses.remark)
-                compiled = replace(compiled, test=losses.watched(compiled.test))
-            observers = [*kept, recorder, screen, *always, *measured]
-            history = _train(chosen, compiled, data, recorder, observers, screen, stop)
+                training = replace(training, test=losses.watched(training.test))
+            observers = [*kept, recorder, screen, *always, *measured, *views]
+            history = _train(chosen, training, data, recorder, observers, screen, stop)
             drawn = False
         again = resuming_command(chosen.command, folder)
         stop.advice = f"every epoch is done and saved; for the figures: {again}"
@@ -261,6 +254,7 @@ def schedule(chosen: Options) -> loop.Schedule:
         test_batch_size=chosen.batch_size if chosen.as_in_2017 else TEST_BATCH_SIZE,
         drop_last=chosen.as_in_2017,
         decay_epochs=chosen.decay_epochs,
+        stop_at=chosen.stop_at,
     )
 
 
@@ -280,6 +274,25 @@ def _examples(data: LabelledSets) -> dict[str, Examples]:
     """The sets as the loop wants them; their inputs are image numbers."""
     sets = {name: getattr(data, name) for name in SETS}
     return {name: Examples(labelled.numbers, labelled.labels) for name, labelled in sets.items()}
+
+
+def _augmented(
+    chosen: Options, compiled: loop.Functions, images: int
+) -> tuple[list[Augmentation], loop.Functions]:
+    """What --augment adds to the observers, and the functions that the loop calls."""
+    if not chosen.augment:
+        return [], compiled
+    views = Augmentation(compiled.train, images, chosen.seed)
+    return [views], replace(compiled, train=views.train)
+
+
+def _penalty(chosen: Options, output: Any) -> Any:
+    """What --l2 adds to the loss; None for nothing, as the script of 2017 did."""
+    if not chosen.l2 or chosen.as_in_2017:
+        return None
+    from memorization import networks
+
+    return networks.l2_penalty(output, chosen.l2, chosen.l2_layers)
 
 
 def _measures(

@@ -101,6 +101,29 @@ def to_unit_range(images):
     return T.cast(images, "float32") * np.float32(2.0 / 255) - np.float32(1)
 
 
+def seen(images, views):
+    """`images` (n, channels, rows, columns) through `views` (n, 3) int64, of the same shape.
+
+    A row of `views` is (dy, dx, mirrored): pixel (y, x) of a view is pixel (y + dy, x + dx) of its
+    image, the grey of 0 beyond its edges; then, where mirrored, columns are reversed.
+    """
+    count, channels, height, width = (images.shape[axis] for axis in range(4))
+    dy, dx, mirrored = (views[:, column].dimshuffle(0, "x") for column in range(3))
+    x = T.arange(width).dimshuffle("x", 0)
+    x = T.switch(mirrored, width - 1 - x, x) + dx
+    y = T.arange(height).dimshuffle("x", 0) + dy
+    inside = (T.ge(y, 0) & T.lt(y, height)).dimshuffle(0, 1, "x") & (
+        T.ge(x, 0) & T.lt(x, width)
+    ).dimshuffle(0, "x", 1)
+    first = (T.arange(count) * height).dimshuffle(0, "x")
+    rows = first + T.clip(y, 0, height - 1)
+    places = rows.dimshuffle(0, 1, "x") * width + T.clip(x, 0, width - 1).dimshuffle(0, "x", 1)
+    pixels = images.dimshuffle(0, 2, 3, 1).reshape((count * height * width, channels))
+    taken = pixels[places.flatten()].reshape((count, height, width, channels))
+    taken = taken.dimshuffle(0, 3, 1, 2)
+    return T.switch(inside.dimshuffle(0, "x", 1, 2), taken, np.float32(0))
+
+
 def build_functions(
     network: lasagne.layers.Layer,
     images: np.ndarray,
@@ -108,6 +131,7 @@ def build_functions(
     penalty: Any = None,
     optimizer: Mapping[str, Any] = ADAM,
     testing: Mapping[str, bool] = DETERMINISTIC,
+    augment: bool = False,
     margins: bool = False,
     mode: Any = None,
 ) -> Functions:
@@ -116,11 +140,13 @@ def build_functions(
     Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
     as it is. `penalty`, a scalar expression, is added to the training loss. `optimizer` holds its
     name and options, as `optimizers.updates_of` takes them; `testing` the keywords of `get_output`
-    when testing. With `margins` the test function returns the images' margins besides.
+    when testing. With `augment` training takes each image's view (batch, 3) after the numbers, as
+    `augmentation.draw_views` draws them; with `margins` the test function returns the images'
+    margins besides.
     """
     pool = shared_pool(images)
     return Functions(
-        build_training(network, pool, penalty, optimizer, mode),
+        build_training(network, pool, penalty, optimizer, augment, mode),
         build_test(network, pool, testing, margins, mode),
     )
 
@@ -135,16 +161,22 @@ def build_training(
     pool,
     penalty: Any = None,
     optimizer: Mapping[str, Any] = ADAM,
+    augment: bool = False,
     mode: Any = None,
 ) -> Callable:
     """The function `Functions.train` of `network` over the shared variable `pool`."""
     numbers, labels, learning_rate = _inputs()
-    output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), deterministic=False)
+    inputs, images = [numbers, labels, learning_rate], to_unit_range(pool[numbers])
+    if augment:
+        views = T.lmatrix("views")
+        inputs.insert(1, views)
+        images = seen(images, views)
+    output = lasagne.layers.get_output(network, images, deterministic=False)
     loss = T.mean(squared_hinge(targets(network, labels), output))
     if penalty is not None:
         loss = loss + penalty
     return theano.function(
-        [numbers, labels, learning_rate],
+        inputs,
         loss,
         updates=updates_of(loss, network, learning_rate, **optimizer),
         mode=mode,

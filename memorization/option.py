@@ -15,7 +15,8 @@ class Decides(enum.Enum):
 
     # Everything that is measured: runs that differ in it are other runs.
     OUTCOME = enum.auto()
-    # Which columns the metrics have, not what is in them: a run cannot change it on its way.
+    # Which columns the metrics have and what else is saved, not what is in them: a run cannot
+    # change it on its way.
     COLUMNS = enum.auto()
     # Where a run is kept and what it shows.
     NOTHING = enum.auto()

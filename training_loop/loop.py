@@ -45,7 +45,7 @@ class Schedule:
     the first `decay_epochs` (default: all). An
     epoch's order depends on `seed` and epoch alone. `test_batch_size` is `batch_size` unless given;
     `drop_last` leaves out a last partial batch of every pass, as the original did. `shuffle_parts`
-    is that of `shuffled`.
+    is that of `shuffled`. Training ends early where the training error is at most `stop_at`.
     """
 
     epochs: int
@@ -57,11 +57,16 @@ class Schedule:
     drop_last: bool = False
     shuffle_parts: int = 1
     decay_epochs: int | None = None
+    stop_at: float | None = None
 
     def learning_rate(self, epoch: int) -> float:
         """That of `epoch`, counted from 1."""
         last = epoch if self.decay_epochs is None else min(epoch, self.decay_epochs)
         return self.lr_start * self.lr_decay ** (last - 1)
+
+    def ended(self, history: Sequence[metrics.Row]) -> bool:
+        """Whether the epochs of `history` are all that there are to train."""
+        return metrics.ended(history, self.epochs, self.stop_at)
 
     def counted(self, images: int) -> int:
         """How many of `images` a pass visits."""
@@ -92,7 +97,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     n_classes: int | None = None,
 ) -> list[metrics.Row]:
-    """Train and test on `sets` (training, validation, test) until the schedule's last epoch.
+    """Train and test on `sets` (training, validation, test) until the schedule has ended.
 
     `progress` is where the run begins or goes on, and is brought forward; its history, which is
     returned, gets a row of metrics after every epoch. `stop` is asked after every batch of training
@@ -107,7 +112,7 @@ def train(
         for name in metrics.SETS
     ]
     told_apart = 1 + max(int(numbers.max(initial=0)) for numbers in labels)
-    while progress.epoch <= schedule.epochs:
+    while not schedule.ended(progress.history):
         epoch = progress.epoch
         step_loss = _train_epoch(functions.train, sets["training"], schedule, progress, told, stop)
         evaluations = _test_epoch(functions.test, sets, schedule, epoch, told)
@@ -116,7 +121,7 @@ def train(
         row = metrics.merged(row, told.measure(epoch, evaluations))
         progress.end_epoch(row)
         told.epoch_ends(row, evaluations)
-        if stop() and epoch < schedule.epochs:
+        if stop() and not schedule.ended(progress.history):
             raise Stopped(f"stopped after {epoch} epochs")
     return progress.history
 

@@ -154,6 +154,13 @@ def reproducible(text: str) -> str:
     return stream.getvalue()
 
 
+def ended(rows: Sequence[Row], epochs: int, stop_at: float | None) -> bool:
+    """Whether `rows` are all `epochs` of a run, or its training error is at most `stop_at`."""
+    if len(rows) >= epochs:
+        return True
+    return stop_at is not None and bool(rows) and rows[-1][error("training")] <= stop_at
+
+
 def merged(row: Row, *measured_columns: Mapping[str, float]) -> Row:
     """`row` and what was measured besides; ValueError where two of them share a column."""
     merged_row = dict(row)

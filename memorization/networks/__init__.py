@@ -4,7 +4,7 @@ from memorization.networks.layers import build
 from memorization.networks.parameters import (
     binarize_weights,
     binarized_layers,
-    dense_l2,
+    l2_penalty,
     parameter_counts,
     parameter_names,
     replace_weights_by_sign,
@@ -18,7 +18,7 @@ __all__ = [
     "binarize_weights",
     "binarized_layers",
     "build",
-    "dense_l2",
+    "l2_penalty",
     "parameter_counts",
     "parameter_names",
     "replace_weights_by_sign",

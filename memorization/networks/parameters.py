@@ -18,15 +18,6 @@ from memorization.parameter_files import read_parameters
 from theano_engine import theano
 
 
-def dense_layers(network: lasagne.layers.Layer) -> list[binary_net.DenseLayer]:
-    """The network's dense layers, the output layer included, in order."""
-    return [
-        layer
-        for layer in lasagne.layers.get_all_layers(network)
-        if isinstance(layer, binary_net.DenseLayer)
-    ]
-
-
 def binarized_layers(network: lasagne.layers.Layer) -> list[Any]:
     """The layers with binary weights, frozen ones included, in order."""
     return [
@@ -59,10 +50,18 @@ def parameter_counts(network: lasagne.layers.Layer) -> dict[str, dict[str, int]]
     return counts
 
 
-def dense_l2(network: lasagne.layers.Layer, coefficient: float):
-    """`coefficient` times the sum of squares of every dense layer's real-valued W, a scalar."""
-    squares = [lasagne.regularization.l2(layer.W) for layer in dense_layers(network)]
-    return sum(coefficient * square for square in squares)
+def l2_penalty(network: lasagne.layers.Layer, coefficient: float, layers: str = "dense"):
+    """`coefficient` times the sum of squares of the real-valued W of `layers`, a scalar.
+
+    "dense": those of every dense layer, the output layer included; "all": of the convolutions too.
+    """
+    found = [
+        layer
+        for layer in lasagne.layers.get_all_layers(network)
+        if isinstance(layer, lasagne.layers.DenseLayer)
+        or (layers == "all" and isinstance(layer, lasagne.layers.Conv2DLayer))
+    ]
+    return sum(coefficient * lasagne.regularization.l2(layer.W) for layer in found)
 
 
 def replace_weights_by_sign(network: lasagne.layers.Layer) -> None:

@@ -17,6 +17,7 @@ from memorization.option import Option, flag
 from memorization.options.data import ChangedDataOptions, DataOptions, check_data
 from memorization.options.network import NetworkOptions, check_network
 from memorization.options.optimizer import OptimizerOptions, check_optimizer
+from memorization.options.regularisers import RegularisationOptions, check_regularisers
 from memorization.options.run import DEVICES, RunOptions, check_run
 from memorization.options.training import TrainingOptions
 
@@ -27,6 +28,7 @@ class Options(
     RunOptions,
     ChangedDataOptions,
     NetworkOptions,
+    RegularisationOptions,
     OptimizerOptions,
     TrainingOptions,
     DataOptions,
@@ -41,7 +43,8 @@ class Options(
     def recorded(self) -> dict[str, Any]:
         """The experiment and all options, ready for JSON."""
         values = {name: getattr(self, name) for name in OPTIONS}
-        return {"experiment": self.experiment, **values}
+        lists = {name: list(v) for name, v in values.items() if isinstance(v, tuple)}
+        return {"experiment": self.experiment, **values, **lists}
 
     @property
     def seed_of_labels(self) -> int:
@@ -96,8 +99,10 @@ def parse(
         if option.parse is None:
             parser.add_argument(flag(name), action="store_true", help=option.help, **absent)
             continue
-        shown = own[name] is not None and own[name] is not False
-        text = f"{option.help} (default: {own[name]})" if shown else option.help
+            shown = own[name] is not None and own[name] is not False
+            value = own[name]
+            text = " ".join(map(str, value)) if isinstance(value, tuple) else value
+            text = f"{option.help} (default: {text})" if shown else option.help
         parser.add_argument(
             flag(name),
             type=option.parse,
@@ -117,6 +122,10 @@ def parse(
     chosen.resume = before.get("resume", chosen.resume)
     for check in (check_run, check_data, check_network, check_optimizer):
         check(parser, chosen)
+    check_regularisers(parser, chosen, own["l2"])
+    for name, value in vars(chosen).items():
+        # Equal to a default, and to be changed by nobody.
+        setattr(chosen, name, tuple(value) if isinstance(value, list) else value)
     command = sys.argv if argv is None else [script, *argv]
     return Options(experiment=experiment, **vars(chosen), command=tuple(command))
 

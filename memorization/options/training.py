@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memorization.command_line import positive_float, positive_int, seed_number, whole_number
+from memorization.command_line import (
+    fraction,
+    positive_float,
+    positive_int,
+    seed_number,
+    whole_number,
+)
 from memorization.option import Decides, option_field
 
 
@@ -56,6 +62,20 @@ class TrainingOptions:
         unset="all",
         parse=positive_int,
         metavar="N",
+    )
+    stop_at: float | None = option_field(
+        "training error, 0 to 1, at which a run is finished before its last epoch (default: none)",
+        Decides.OUTCOME,
+        parse=fraction,
+        metavar="F",
+    )
+    keep: str = option_field(
+        "whose parameters are saved: the last epoch's, or those of the best validation error",
+        # Metrics are the same, but what else is saved is not.
+        Decides.COLUMNS,
+        parse=str,
+        choices=("last", "best"),
+        default="last",
     )
     train_size: int | None = option_field(
         "keep the first N training images (default: all)",

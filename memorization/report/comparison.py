@@ -40,7 +40,7 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
             for axes, name in zip(line, PANELS):
                 for number, (group, text) in enumerate(zip(chosen, texts)):
                     _curve(axes, group, metrics.error(name), style.series(number), text)
-                style.epoch_axis(axes, [1, max(group.runs[0].epochs for group in chosen)])
+                style.epoch_axis(axes, [1, max(map(_last_epoch, chosen))])
                 axes.set_title(f"{chosen[0].data_name}: {name} error")
         if swept:
             _corruption_row(panels[-1], swept)
@@ -74,12 +74,19 @@ def _labels(groups: Sequence[Group]) -> list[str]:
 
 
 def _curve(axes: Any, group: Group, error: str, look: style.Style, label: str) -> None:
-    epochs = [row[metrics.EPOCH] for row in group.runs[0].rows]
-    errors = 100 * np.array([[row[error] for row in run.rows] for run in group.runs])
+    epochs = range(1, _last_epoch(group) + 1)
+    # What has ended (--stop-at) stays as it is, while other seeds go on.
+    ended = [[run.last(error)] * (len(epochs) - run.epochs) for run in group.runs]
+    told = [[row[error] for row in run.rows] for run in group.runs]
+    errors = 100 * np.array([[*own, *last] for own, last in zip(told, ended)])
     axes.plot(epochs, errors.mean(axis=0), label=label, **look.line(len(epochs)))
     if len(errors) > 1:
         low, high = errors.min(axis=0), errors.max(axis=0)
         axes.fill_between(epochs, low, high, color=look.color, alpha=0.18, linewidth=0)
+
+
+def _last_epoch(group: Group) -> int:
+    return max(run.epochs for run in group.runs)
 
 
 def _swept(groups: Sequence[Group]) -> list[list[Group]]:

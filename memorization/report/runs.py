@@ -49,7 +49,7 @@ class MeasuredRun:
     @property
     def finished(self) -> bool:
         """Whether these are all that it was to do."""
-        return self.epochs >= self.options["epochs"]
+        return metrics.ended(self.rows, self.options["epochs"], self.options.get("stop_at"))
 
     def last(self, name: str) -> float:
         """The metric `name` of the last epoch; NaN where it was not measured."""
@@ -90,8 +90,13 @@ class MeasuredRun:
             tuple(sorted((name, str(value)) for name, value in self.settings.items())),
             format_of(self.record),
             self._source,
-            self.epochs,
+            # Of seeds that each ended where --stop-at says, none is further than another.
+            self.epochs if self.options.get("stop_at") is None else self._epochs_of_its_end,
         )
+
+    @property
+    def _epochs_of_its_end(self) -> int:
+        return self.options["epochs"] if self.finished else self.epochs
 
     @property
     def _source(self) -> str:
@@ -161,6 +166,8 @@ def read_run(folder: Path) -> MeasuredRun:
         reading.check_fields(options, {"epochs": int, "seed": int, "corruption": (int, float)})
         if not (options["epochs"] >= 0 and 0 <= options["seed"] < 2**32):
             raise ValueError("epochs or a seed that no run has")
+        stop_at = {"stop_at": None, **options}
+        reading.check_fields(stop_at, {"stop_at": (int, float, type(None))})
         if not 0 <= options["corruption"] <= 1:
             raise ValueError(f"corruption is {reading.printable(options['corruption'])}")
     return MeasuredRun(folder, record, load_metrics(folder / METRICS_FILE))

@@ -110,13 +110,18 @@ def table(groups: Sequence[Group]) -> Table:
             is_summary.append(False)
         if len(group.runs) > 1:
             for name, texts in summary_lines(group, quantities).items():
-                lines.append((*head, name, _epochs(group.runs[0]), *texts))
+                lines.append((*head, name, _epochs_of_all(group), *texts))
                 is_summary.append(True)
     return Table(titles, lines, is_summary, 1 + with_settings)
 
 
 def _epochs(run: MeasuredRun) -> str:
     return str(run.epochs) if run.finished else f"{run.epochs} of {run.options['epochs']}"
+
+
+def _epochs_of_all(group: Group) -> str:
+    few, *_, many = sorted(group.runs, key=lambda run: run.epochs)
+    return _epochs(few) if few.epochs == many.epochs else f"{few.epochs} to {many.epochs}"
 
 
 def _results(run: MeasuredRun, quantities: Sequence[Quantity]) -> list[str]:

@@ -149,6 +149,8 @@ class Report(Observer):
         ]
         print("\n".join(["", *titles, *lines] if not self._options.quiet else [*titles, *lines]))
         if not self._options.quiet:
+            if len(rows) < self._options.epochs:
+                print(f"ended at a training error of {self._options.stop_at:.4g} (--stop-at)")
             self._details(rows)
         sys.stdout.flush()
 

@@ -94,7 +94,8 @@ def _finished(folder: Path, record: dict[str, Any]) -> list[metrics.Row] | None:
         # Of a finished run the state may have been deleted: it is large and needed no more.
         else load_metrics(folder / METRICS_FILE)
     )
-    return rows if rows and len(rows) >= record["options"]["epochs"] else None
+    options = record["options"]
+    return rows if rows and metrics.ended(rows, options["epochs"], options["stop_at"]) else None
 
 
 def complete(folder: Path, history: Sequence[metrics.Row], data: LabelledSets) -> bool:

@@ -31,6 +31,7 @@ from memorization.run.record import (
 )
 from memorization.run.settings import lengthened
 from memorization.signals import Interrupted
+from training_loop import metrics
 from training_loop.observers import Observer
 from training_loop.progress import Progress
 
@@ -39,8 +40,8 @@ class Recorder(Observer):
     """Writes parameters, metrics and state after every epoch, and the state of a stopped run.
 
     `variables` are all that a run has to find again as it was, by name; `save_parameters` writes
-    the network's parameters to a path; `command`, a script and its options, began the run.
-    `progress`, how far the run has come, is the loop's to advance.
+    to a path the parameters that are kept after the epoch of a row of metrics; `command`, a script
+    and its options, began the run. `progress`, how far the run has come, is the loop's to advance.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Recorder(Observer):
         folder: Path,
         record: dict[str, Any],
         variables: Mapping[str, Any],
-        save_parameters: Callable[[Path], None],
+        save_parameters: Callable[[Path, metrics.Row], None],
         command: Sequence[str],
     ):
         self.folder = folder
@@ -56,6 +57,7 @@ class Recorder(Observer):
         self._variables = variables
         self._save_parameters = save_parameters
         self._command = command
+        self._parameters_file = folder / record["parameters"]
         self.progress = Progress()
 
     def begin(self, data: LabelledSets) -> None:
@@ -76,7 +78,7 @@ class Recorder(Observer):
         if self.progress.history:
             save_metrics(self.folder / METRICS_FILE, self.progress.history)
             if not self.progress.batches:
-                self._save_parameters(self.folder / self._record["parameters"])
+                self._save_parameters(self._parameters_file, self.progress.history[-1])
         earlier = load_record(self.folder)
         if lengthened(earlier["options"], self._record["options"]):
             # What is drawn would pass for the figures of the whole.
@@ -85,11 +87,11 @@ class Recorder(Observer):
         return changed_environment(earlier, self._record)
 
     def epoch_ends(self, row, evaluations):
-        self._save_parameters(self.folder / self._record["parameters"])
+        self._save_parameters(self._parameters_file, row)
         rows = self.progress.history
         save_metrics(self.folder / METRICS_FILE, rows)
         options = self._record["options"]
-        last = len(rows) == options["epochs"]
+        last = metrics.ended(rows, options["epochs"], options["stop_at"])
         if last or len(rows) % options["save_every"] == 0:
             self._save_state()
 

@@ -10,10 +10,14 @@ import pytest
 from support.project import check_one_line, run_command, run_script
 from support.runs import SUMMARY
 
+from memorization.run.settings import completed
+
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
 ARGUMENTS += ("--corruption", "0.5", "--quiet", "--name", "run")
 LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every", "images", "data")
+LATER += ("optimizer", "momentum", "bop_threshold", "bop_adaptivity", "stop_at", "keep")
+LATER += ("dropout", "l2", "l2_layers", "augment")
 
 
 def with_options(run, **options):
@@ -39,6 +43,17 @@ def test_an_earlier_run_goes_on(earlier, tmp_path):
     assert done.returncode == 0, done.stderr
     for option in ("--as-in-2017", "--measure"):
         check_one_line(run_script(*resume, option, cwd=tmp_path), f"{option} True contradicts")
+
+
+def test_what_scripts_did_of_themselves_before_there_were_options():
+    def before(script):
+        options = completed({"experiment": script})
+        return options["dropout"], options["l2"], options["images"]
+
+    assert before("svhn_random_labels") == ([0, 0], 0, "true")
+    assert before("svhn_random_labels_dropout") == ([0.25, 0.5], 0, "true")
+    assert before("cifar10_train_acc_dropout") == ([0.5, 0.5], 0, "true")
+    assert before("svhn_random_labels_l2_regularization") == ([0, 0], 0.0005, "true")
 
 
 def test_an_earlier_run_is_averaged_with_later_ones(earlier, short_run, tmp_path):
