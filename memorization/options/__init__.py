@@ -99,10 +99,10 @@ def parse(
         if option.parse is None:
             parser.add_argument(flag(name), action="store_true", help=option.help, **absent)
             continue
-            shown = own[name] is not None and own[name] is not False
-            value = own[name]
-            text = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            text = f"{option.help} (default: {text})" if shown else option.help
+        value = own[name]
+        shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        told = value is not None and value is not False
+        text = f"{option.help} (default: {shown})" if told else option.help
         parser.add_argument(
             flag(name),
             type=option.parse,
