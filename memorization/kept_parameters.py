@@ -8,7 +8,7 @@ from typing import Any
 
 from binary_net import lasagne
 from foundations import files
-from memorization.measures.columns import HeldArray
+from memorization.measures.held import HeldArray
 from memorization.networks import parameter_names, save_parameters
 from training_loop import metrics
 
