@@ -44,6 +44,10 @@ from training_loop.stopwatch import Stopwatch
 TEST_BATCH_SIZE = 500
 
 
+# Fewer at a useful learning rate do not fit random labels, however few they are.
+FEWEST_STEPS = 300
+
+
 @dataclass(frozen=True)
 class Network:
     """A network's output layer, what it is made of, and the fingerprint of what --init named.
@@ -181,6 +185,13 @@ def run(
         datasets.folder_of(data.name, chosen.data_dir),
     )
     screen = console.Report(data.form.class_names, chosen)
+    steps = schedule(chosen).steps_before_decay(len(data.training.numbers))
+    if not chosen.quiet and not chosen.resume and chosen.epochs >= 10 and steps < FEWEST_STEPS:
+        screen.warn(
+            f"the learning rate falls to a tenth within {steps} steps, too few to memorise much: "
+            "this schedule is for long runs; for a short one try --batch-size 25 --lr-start 0.003 "
+            "--lr-fin 0.0003"
+        )
     if chosen.tensorboard:
         tensorboard.writer_class()
     kept = _image_losses(chosen, data, folder)

@@ -68,6 +68,12 @@ class Schedule:
         """Whether the epochs of `history` are all that there are to train."""
         return metrics.ended(history, self.epochs, self.stop_at)
 
+    def steps_before_decay(self, images: int) -> int:
+        """Training steps on `images` at more than a tenth of the first learning rate."""
+        epochs = range(1, self.epochs + 1)
+        near = sum(10 * self.learning_rate(epoch) > self.lr_start for epoch in epochs)
+        return near * -(-self.counted(images) // self.batch_size)
+
     def counted(self, images: int) -> int:
         """How many of `images` a pass visits."""
         return images // self.batch_size * self.batch_size if self.drop_last else images
