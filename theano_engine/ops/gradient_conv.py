@@ -268,7 +268,9 @@ class ConvFilterGradient(_FilterGradient):
         return blas.ldflags()
 
     def c_compile_args(self):
-        return [*blas.ldflags(libs=False, flags=True), *super().c_compile_args()]
+        # Once each: Theano's own CorrMM adds to the list that `ldflags` remembers, at every call.
+        flags = [*blas.ldflags(libs=False, flags=True), *super().c_compile_args()]
+        return list(dict.fromkeys(flags))
 
     def c_lib_dirs(self):
         return blas.ldflags(libs=False, libs_dir=True)
