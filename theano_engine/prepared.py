@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from theano_engine import processor
-from theano_engine.setup import compat, precompiled
+from theano_engine.setup import compat, precompiled, side_by_side
 
 # Inside Theano an error of this kind would cost the kernels and no more than a warning.
 processor.cap()
@@ -25,3 +25,4 @@ import_module("theano.sandbox.rng_mrg")
 import_module("theano_engine.rewrites.order")
 
 precompiled.install()
+side_by_side.install()
