@@ -3,9 +3,10 @@
     python -m memorization report results/* --output results/report
 
 Every argument is a run's folder, or a folder with runs somewhere below it. Written are report.md
-and report.csv (the table), comparison.png and .svg (the figure) and report.html, which holds all of
-it in one file that opens anywhere: its table sorts, filters and hides runs, its curves are read,
-zoomed and put on logarithmic axes, and it has every run's record.
+and report.csv (the table), the figures comparison, zhang_figure_1 (binary networks beside float
+ones) and, of what was measured besides, measured, each as .png, .svg and .pdf; and report.html, with
+all of it in one file that opens anywhere: its table sorts, filters and hides runs, its curves
+are read, zoomed and put on logarithmic axes, and it has every run's record.
 
 Runs that differ in nothing but the seed are summarised by mean, standard deviation and the 95 %
 interval of Student's t for the mean. Where some of them never reached a training error, the table
@@ -30,6 +31,21 @@ from memorization.report import page, table
 from memorization.report.runs import Group, distinct, find_runs, grouped, read_run
 
 PAGE = "report.html"
+# No two of so many series look the same.
+MOST_IN_A_FIGURE = 64
+# The figures of a report, by the names of their files without ending; their captions.
+FIGURES = {
+    "comparison": f"{table.CAPTION}; the dotted line is chance",
+    "zhang_figure_1": (
+        "After Zhang et al. (arXiv 1611.03530), figure 1: training loss against training steps, "
+        "time to fit and test error against the share of replaced labels; lines are means over n "
+        "seeds, bands and bars reach from the lowest to the highest; a cross: not every seed fitted"
+    ),
+    "measured": (
+        "What was measured besides errors and losses; lines are means over seeds, bands reach from "
+        "the lowest to the highest seed"
+    ),
+}
 
 
 def report_runs(places: Sequence[Path], output: Path, *, show_table: bool = True) -> list[str]:
@@ -61,36 +77,53 @@ def report_runs(places: Sequence[Path], output: Path, *, show_table: bool = True
     output.mkdir(parents=True, exist_ok=True)
     if show_table:
         print(table.markdown(content), flush=True)
-    figure: list[Path] = []
-    try:
-        with file_errors(output / "comparison", "cannot be drawn"):
-            from memorization.report import comparison
-
-            figure = comparison.draw(groups, output / "comparison")
-    except UserError as error:
-        complaints.append(str(error))
-        _tell(f"warning: {error}")
-    written = _write(content, groups, output, with_figure=bool(figure)) + figure
+    figures, failures = _draw(groups, output)
+    for failure in failures:
+        complaints.append(failure)
+        _tell(f"warning: {failure}")
+    written = _write(content, groups, output, list(figures))
+    written += [path for paths in figures.values() for path in paths]
     print("\nwritten: " + ", ".join(printable(path, MOST_OF_A_PATH) for path in written))
     return complaints
 
 
+def _draw(groups: Sequence[Group], output: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The figures of `groups` in the folder `output`: the files' paths by the figure's name, and a
+    line for each figure that could not be drawn."""
+    drawn: dict[str, list[Path]] = {}
+    failures: list[str] = []
+    if len(groups) > MOST_IN_A_FIGURE:
+        _tell(
+            f"{len(groups)} settings are too many to tell apart in a figure ({MOST_IN_A_FIGURE} at "
+            f"most): none is drawn, {PAGE} shows any part of them"
+        )
+        return drawn, failures
+    for name in FIGURES:
+        try:
+            with file_errors(output / name, "cannot be drawn"):
+                # Late, since matplotlib may be what cannot be imported.
+                from memorization.report import compared_figures
+
+                if paths := compared_figures.DRAWN[name](groups, output / name):
+                    drawn[name] = paths
+        except UserError as error:
+            failures.append(str(error))
+    return drawn, failures
+
+
 def _write(
-    content: table.Table, groups: Sequence[Group], output: Path, with_figure: bool
+    content: table.Table, groups: Sequence[Group], output: Path, figures: Sequence[str]
 ) -> list[Path]:
-    """Table and page into the folder `output`, where the figure lies already; the files' paths."""
+    """Table and page into the folder `output`, where the `figures` lie; the files' paths."""
     with files.replacing(output / "report.csv", "w") as stream:
         table.write_csv(content, stream)
     with files.replacing(output / "report.md", "w") as stream:
         stream.write(table.markdown(content) + "\n")
-        if with_figure:
-            stream.write(f"\n![{table.CAPTION}](comparison.svg)\n")
-    caption = f"{table.CAPTION}. The dotted line is chance"
-    figures = {}
-    if with_figure:
-        figures["comparison"] = (caption, (output / "comparison.svg").read_bytes())
+        for name in figures:
+            stream.write(f"\n![{FIGURES[name]}]({name}.svg)\n")
+    shown = {name: (FIGURES[name], (output / f"{name}.svg").read_bytes()) for name in figures}
     with files.replacing(output / PAGE, "w") as stream:
-        stream.write(page.page(content, groups, figures))
+        stream.write(page.page(content, groups, shown))
     return [output / name for name in (PAGE, "report.md", "report.csv")]
 
 

@@ -28,7 +28,7 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
         [group for group in groups if group.data_name == name]
         for name in sorted({group.data_name for group in groups})
     ]
-    labels = [_labels(chosen) for chosen in kinds]
+    labels = [labels_of(chosen) for chosen in kinds]
     swept = _swept(groups)
     heights = [max(2.7, 0.7 + sum(0.2 + 0.13 * text.count("\n") for text in of)) for of in labels]
     heights += [2.7] * bool(swept)
@@ -38,8 +38,8 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
         )
         for line, chosen, texts in zip(panels, kinds, labels):
             for axes, name in zip(line, PANELS):
-                for number, (group, text) in enumerate(zip(chosen, texts)):
-                    _curve(axes, group, metrics.error(name), style.series(number), text)
+                for group, text, look in zip(chosen, texts, looks_of(chosen)):
+                    _curve(axes, group, metrics.error(name), look, text)
                 style.epoch_axis(axes, [1, max(map(_last_epoch, chosen))])
                 axes.set_title(f"{chosen[0].data_name}: {name} error")
         if swept:
@@ -58,7 +58,7 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
         return style.save(figure, path)
 
 
-def _labels(groups: Sequence[Group]) -> list[str]:
+def labels_of(groups: Sequence[Group]) -> list[str]:
     """What the legend calls each group: what tells it from the others."""
     settings = varying_settings(groups)
     labels = []
@@ -69,16 +69,24 @@ def _labels(groups: Sequence[Group]) -> list[str]:
             parts.append(f"corruption {group.corruption:g}")
         if settings[group.key]:
             parts.append(settings[group.key])
+        if len(group.runs) > 1:
+            parts.append(f"mean of n = {len(group.runs)} seeds")
         labels.append("\n".join(line for part in parts for line in textwrap.wrap(part, 34)))
     return labels
 
 
+def looks_of(groups: Sequence[Group]) -> list[style.Style]:
+    """The look of each group: levels of corruption alone have colours in order."""
+    levels = sorted(group.corruption for group in groups)
+    ladder = _swept(groups) and len(_swept(groups)[0]) == len(groups) > 2
+    if ladder:
+        return [style.levels(len(levels))[levels.index(group.corruption)] for group in groups]
+    return [style.series(number) for number in range(len(groups))]
+
+
 def _curve(axes: Any, group: Group, error: str, look: style.Style, label: str) -> None:
     epochs = range(1, _last_epoch(group) + 1)
-    # What has ended (--stop-at) stays as it is, while other seeds go on.
-    ended = [[run.last(error)] * (len(epochs) - run.epochs) for run in group.runs]
-    told = [[row[error] for row in run.rows] for run in group.runs]
-    errors = 100 * np.array([[*own, *last] for own, last in zip(told, ended)])
+    errors = 100 * np.array(group.values(error))
     axes.plot(epochs, errors.mean(axis=0), label=label, **look.line(len(epochs)))
     if len(errors) > 1:
         low, high = errors.min(axis=0), errors.max(axis=0)

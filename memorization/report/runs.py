@@ -65,6 +65,15 @@ class MeasuredRun:
         """Generalisation gap, training minus test accuracy, -1 to 1."""
         return self.last(metrics.error("test")) - self.last(metrics.error("training"))
 
+    @property
+    def steps_of_an_epoch(self) -> int | None:
+        """Training steps of each epoch; None where the record does not tell."""
+        images, batch = self.record["data"].get("training"), self.options.get("batch_size")
+        if not all(type(number) is int and number > 0 for number in (images, batch)):
+            return None
+        whole = self.options.get("as_in_2017") is True
+        return (images // batch if whole else -(-images // batch)) or None
+
     def epochs_to(self, threshold: float) -> int | None:
         """First epoch whose training error is at most `threshold`; None if there is none.
 
@@ -131,6 +140,20 @@ class Group:
     def classes(self) -> int:
         """How many classes the data set has."""
         return max(1, len(self.runs[0].record["data"]["class_names"]))
+
+    def values(self, name: str) -> list[list[float]]:
+        """The column `name` of each run, NaN where it has none, all as long as the longest.
+
+        What has ended early (--stop-at) stays as it is, while other seeds go on.
+        """
+        longest = max(run.epochs for run in self.runs)
+        return [
+            [
+                *(row.get(name, math.nan) for row in run.rows),
+                *[run.last(name)] * (longest - run.epochs),
+            ]
+            for run in self.runs
+        ]
 
     @property
     def corruption(self) -> float:

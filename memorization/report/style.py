@@ -184,9 +184,9 @@ def frame(axes: Any, corner: tuple[float, float], width: float, height: float) -
     axes.add_patch(rectangle)
 
 
-def percent_axis(axis: Any) -> None:
-    """Errors in percent on `axis` (an `Axis`, x or y)."""
-    axis.set_major_formatter(PercentFormatter(decimals=0))
+def percent_axis(axis: Any, decimals: int | None = 0) -> None:
+    """Percent on `axis` (an `Axis`, x or y); with `decimals` None as many as tell ticks apart."""
+    axis.set_major_formatter(PercentFormatter(decimals=decimals))
 
 
 def epoch_axis(axes: Any, epochs: Sequence[float]) -> None:

@@ -74,19 +74,10 @@ def _runs(number: int, group: Group) -> list[dict[str, Any]]:
             "epochs": run.epochs,
             "wanted": run.options["epochs"],
             "classes": group.classes,
-            "steps": _steps(run),
+            "steps": run.steps_of_an_epoch,
         }
         for run in group.runs
     ]
-
-
-def _steps(run: MeasuredRun) -> int | None:
-    """The training steps of an epoch; None where the record does not tell."""
-    images, batch = run.record["data"].get("training"), run.options.get("batch_size")
-    if not all(isinstance(n, int) and n > 0 for n in (images, batch)):
-        return None
-    whole = images // batch if run.options.get("as_in_2017") is True else math.ceil(images / batch)
-    return whole or None
 
 
 def _values(name: str, runs: Sequence[MeasuredRun]) -> bytes:
