@@ -4,8 +4,8 @@
 
 Every argument is a run's folder, or a folder with runs somewhere below it. Written are report.md
 and report.csv (the table), the figures comparison, zhang_figure_1 (binary networks beside float
-ones) and, of what was measured besides, measured, each as .png, .svg and .pdf; and report.html, with
-all of it in one file that opens anywhere: its table sorts, filters and hides runs, its curves
+ones) and, of what was measured besides, measured, each as .png, .svg and .pdf; and report.html,
+with all of it in one file that opens anywhere: its table sorts, filters and hides runs, its curves
 are read, zoomed and put on logarithmic axes, and it has every run's record.
 
 Runs that differ in nothing but the seed are summarised by mean, standard deviation and the 95 %
