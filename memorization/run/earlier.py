@@ -25,6 +25,7 @@ from memorization.run.folder import (
 )
 from memorization.run.record import RUN_FILE, load_record
 from memorization.run.settings import completed, settings_name
+from training_loop import metrics
 
 # Where a run is kept, and what one process of it shows and does.
 OF_A_PROCESS = (
@@ -58,7 +59,7 @@ def options_of_before(
 
 def _lengthened(folder: Path, given: Mapping[str, Any], before: Mapping[str, Any]) -> int | None:
     """--decay-epochs of the finished run in `folder` that is to go on for more --epochs."""
-    done = epochs_done(folder)
+    done = len(history_of(folder))
     if done < before["epochs"]:
         raise UserError(
             f"--epochs {given['epochs']} contradicts the run to be resumed, which has done {done} "
@@ -74,12 +75,12 @@ def _lengthened(folder: Path, given: Mapping[str, Any], before: Mapping[str, Any
     return before["decay_epochs"] or before["epochs"]
 
 
-def epochs_done(folder: Path) -> int:
-    """How many epochs the run in `folder` has finished."""
+def history_of(folder: Path) -> list[metrics.Row]:
+    """The metrics of the epochs that the run in `folder` has finished."""
     path = folder / state.STATE_FILE
     if path.exists():
-        return len(state.read_progress(path).history)
-    return len(load_metrics(folder / METRICS_FILE)) if (folder / METRICS_FILE).exists() else 0
+        return state.read_progress(path).history
+    return load_metrics(folder / METRICS_FILE) if (folder / METRICS_FILE).exists() else []
 
 
 def _of_record(path: Path, experiment: str) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _goes_on(folder: Path, given: Mapping[str, Any]) -> bool:
     """Whether the run in `folder` is unfinished, and no option that is `given` contradicts it."""
     try:
         recorded = completed(load_record(folder)["options"])
-        if epochs_done(folder) >= recorded["epochs"]:
+        if metrics.ended(history_of(folder), recorded["epochs"], recorded["stop_at"]):
             return False
     except UserError:
         # One broken run does not hide the others.
