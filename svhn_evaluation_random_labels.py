@@ -10,6 +10,8 @@ that the real-valued weights play no part; those of a run with --weights float s
         --images X_values_SVHN.npy --labels Y_values_SVHN.npy
 
 The last form reads files that the scripts of 2017 wrote.
+--set names another set of the run, --true-labels has errors counted against the true labels, and
+--predictions writes each image's label, predicted class and loss as CSV.
 """
 
 from memorization import evaluation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from foundations import reading
+from datasets import SETS
+from foundations import files, reading
 from foundations.arrays import check_images, check_same_length, class_numbers
 from foundations.errors import UserError
 from foundations.reading import printable
@@ -21,8 +23,9 @@ from memorization.architecture import Architecture, from_record
 from memorization.export import inference, packed, scored
 from memorization.parameter_files import read_parameters, widths_of
 from memorization.run.folder import runs_below
-from memorization.run.labels import training_images
+from memorization.run.labels import images_and_labels
 from memorization.run.record import RUN_FILE, load_record
+from training_loop import metrics
 from training_loop.evaluation import Evaluation, evaluate
 
 BATCH_SIZE = 500
@@ -48,6 +51,24 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
         default=7000,
         help="images to evaluate, from the first on (default: 7000)",
     )
+    add(
+        "--set",
+        dest="set_name",
+        type=_set_name,
+        metavar="|".join(SETS),
+        help="which of the run's sets (default: training)",
+    )
+    add(
+        "--true-labels",
+        action="store_true",
+        help="against the true labels, whichever the run was given",
+    )
+    add(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="write each image's label, predicted class and loss there, as CSV",
+    )
     add("--images", type=Path, metavar="X.npy", help="images that a script of 2017 saved")
     add("--labels", type=Path, metavar="Y.npy", help="their labels or one-hot targets")
     add(
@@ -70,7 +91,19 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
         parser.error("--images and --labels belong together")
     if chosen.images is not None and chosen.params is None:
         parser.error("--images needs --params: which parameters are to be evaluated on them?")
+    if chosen.images is not None and (chosen.set_name or chosen.true_labels):
+        other = "--set" if chosen.set_name else "--true-labels"
+        parser.error(f"{other} is of a run's own data, which --images puts others in the place of")
+    chosen.set_name = chosen.set_name or "training"
     return chosen
+
+
+def _set_name(text: str) -> str:
+    """One of `SETS`, which "train" means too; ArgumentTypeError for any other."""
+    name = "training" if text == "train" else text
+    if name not in SETS:
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} is none of {', '.join(SETS)}")
+    return name
 
 
 def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
@@ -85,11 +118,24 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     run_time = time.perf_counter() - start
     print(f"{printable(params, reading.MOST_OF_A_PATH)}: {len(labels)} images")
     print(f"run_time = {run_time:.3f}s")
-    # Of a run's images that it was trained on; of images from elsewhere nobody knows.
-    name = "error" if chosen.images is not None else "training_error"
+    # Of images from elsewhere nobody knows what they were to a run.
+    named = metrics.clean_error if chosen.true_labels else metrics.error
+    name = "error" if chosen.images is not None else named(chosen.set_name)
     wrong = round(result.error * len(labels))
     print(f"{name} = {100 * result.error:.2f}% ({wrong} of {len(labels)} images)")
+    if chosen.predictions is not None:
+        _save_predictions(chosen.predictions, result)
     return result
+
+
+def _save_predictions(path: Path, result: Evaluation) -> None:
+    """Write as CSV, a line an image: its place in the set, label, predicted class and loss."""
+    with files.replacing(path, "w") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("image", "label", "prediction", "loss"))
+        columns = (result.labels, result.predictions, result.losses)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        writer.writerows((number, *row) for number, row in enumerate(rows))
 
 
 def command(main: Callable[[], Any]) -> NoReturn:
@@ -150,7 +196,7 @@ def load(
                 f"{params}: not exported from the run whose {RUN_FILE} lies beside it: its "
                 f"{differing} is another"
             )
-        return params, *training_images(folder, record, chosen.data_dir, chosen.count), None
+        return params, *_images_and_labels(chosen, folder, record), None
     architecture = from_record(record["network"])
     arrays = read_parameters(params)
     convolutions = architecture.convolutions
@@ -161,8 +207,14 @@ def load(
             f"{params}: layers of {widths}, but {RUN_FILE} beside it tells of "
             f"{list(architecture.widths)}; were these parameters saved by another run?"
         )
-    images, labels = training_images(folder, record, chosen.data_dir, chosen.count)
+    images, labels = _images_and_labels(chosen, folder, record)
     return params, images, labels, replace(architecture, stochastic=False)
+
+
+def _images_and_labels(chosen, folder, record):
+    """Those of the run in `folder` that the options choose."""
+    which = (chosen.count, chosen.set_name, chosen.true_labels)
+    return images_and_labels(folder, record, chosen.data_dir, *which)
 
 
 def _other_run(exported: dict[str, Any], record: dict[str, Any]) -> str | None:

@@ -123,12 +123,21 @@ def _own_data(folder: Path, recorded: str, data_dir: str | None) -> DataSet:
     return own.source(path).load(None)
 
 
-def training_images(
-    folder: Path, record: dict[str, Any], data_dir: str | None, count: int
+def images_and_labels(
+    folder: Path,
+    record: dict[str, Any],
+    data_dir: str | None,
+    count: int,
+    set_name: str = "training",
+    true_labels: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` training images (n, 3, 32, 32) of a run and the labels it trained on.
+    """The first `count` images (n, *image shape) of a set of a run, and labels (n,) int64.
 
-    Raises what `labelled_sets_of` raises.
+    These are the labels that it was given, or its `true_labels`. Raises what `labelled_sets_of`
+    raises, and UserError where the set is empty.
     """
     data = labelled_sets_of(folder, record, data_dir)
-    return data.images[data.training.numbers[:count]], data.training.labels[:count]
+    chosen: LabelledSet = getattr(data, set_name).first(count)
+    if not len(chosen.numbers):
+        raise UserError(f"{folder}: the {set_name} set of this run has no image (--set)")
+    return data.images[chosen.numbers], chosen.true_labels if true_labels else chosen.labels
