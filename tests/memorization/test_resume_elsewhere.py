@@ -73,6 +73,8 @@ def test_other_threads_are_named_and_recorded(run):
     now = load_record(run)
     first, second = now.pop("environments")
     assert [first] == begun.pop("environments")
+    *earlier, last = now.pop("processes")
+    assert len(earlier) == len(begun.pop("processes")) and last["from_epoch"] == epochs + 1
     assert now == begun
     assert (first["from_epoch"], second["from_epoch"]) == (1, epochs + 1)
     assert second["environment"] == {
@@ -93,7 +95,9 @@ def test_exact_goes_on_where_nothing_differs(run, undisturbed):
     done = go_on(run, "--exact")
     assert done.returncode == 0
     assert done.stderr == ""
-    assert load_record(run) == begun
+    now = load_record(run)
+    assert now.pop("processes")[:-1] == begun.pop("processes")
+    assert now == begun
     assert finished_epochs(run) == 4
 
 
@@ -126,7 +130,8 @@ def test_a_run_of_before_goes_on_and_is_not_called_exact(run):
     assert done.returncode == 0
     (line,) = done.stderr.splitlines()
     assert "no environment is recorded" in line
-    assert {**load_record(run), "environments": None} == {**record, "environments": None}
+    aside = {"environments": None, "processes": None}
+    assert {**load_record(run), **aside} == {**record, **aside}
     assert len(load_record(run)["environments"]) == 1
 
 

@@ -20,8 +20,9 @@ def test_cifar10_through_the_network_for_svhn(tmp_path, data_dir):
     record = json.loads(path.read_text())
     assert record["data"]["name"] == "cifar10" and record["data"]["class_names"][0] == "airplane"
     assert record["network"]["widths"][:2] == [4, 4]
-    own = run_script(*script, "--resume", cwd=tmp_path, BINARYNET_DATA=str(data_dir))
-    check_one_line(own, "--data None contradicts", "cifar10")
+    own = (*script, "--data", "svhn", "--data-dir", str(data_dir), "--resume", str(path.parent))
+    refused = run_script(*own, cwd=tmp_path)
+    check_one_line(refused, "--data svhn contradicts", "cifar10")
 
 
 def test_data_that_nobody_knows(tmp_path):
