@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import MOST_OF_A_PATH, printable
-from memorization.export import inference, onnx_file, twin
+from memorization.export import inference, twin
 from memorization.export.first_layer import near_thresholds
 from memorization.export.folding import fold
 from memorization.export.network import TrainedNetwork
+from memorization.export.onnx_session import OnnxNetwork
 
 # Within this of the scores, or this share of the largest, where those are large.
 TOLERANCE = 1e-4
-
-_STEP = 100
 
 
 def images(path: Path, network: TrainedNetwork) -> np.ndarray:
@@ -36,25 +34,6 @@ def images(path: Path, network: TrainedNetwork) -> np.ndarray:
     return array
 
 
-def run(path: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (n, outputs) float32 and classes (n,) int64 of the file `path` in onnxruntime."""
-    session = _runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = [
-        session.run(["scores", "classes"], {"images": np.asarray(images[first : first + _STEP])})
-        for first in range(0, len(images), _STEP)
-    ]
-    scores, classes = zip(*found)
-    return np.concatenate(scores), np.concatenate(classes)
-
-
-def _runtime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise onnx_file.missing("onnxruntime") from error
-    return onnxruntime
-
-
 def compare(network: TrainedNetwork, path: Path, images: np.ndarray) -> str:
     """A line on how the ONNX file at `path` agrees with `network` on images (n, *image shape).
 
@@ -63,7 +42,7 @@ def compare(network: TrainedNetwork, path: Path, images: np.ndarray) -> str:
     threshold of the first layer that rounding may decide.
     """
     shown = printable(path, MOST_OF_A_PATH)
-    scores, classes = run(path, images)
+    scores, classes = OnnxNetwork(path).run(images)
     if not network.binary:
         expected = twin.scores(network, images)
         same = np.count_nonzero(classes == inference.predicted_classes(expected))

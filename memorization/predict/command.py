@@ -1,7 +1,7 @@
 """python -m memorization predict NETWORK IMAGE...: which classes a network sees in images.
 
-NETWORK is a packed network (python -m memorization export), the folder of a run, its .npz of
-parameters, or one that BinaryNet's own scripts saved. IMAGE is a PNG, a JPEG, a .npy array
+NETWORK is a packed or an ONNX file (python -m memorization export), the folder of a run, its .npz
+of parameters, or one that BinaryNet's own scripts saved. IMAGE is a PNG, a JPEG, a .npy array
 (channels, rows, columns) or (n, channels, rows, columns), or a folder of such. An image that cannot
 be taken is named in a line; the others are told all the same, and the exit code is 2.
 """
@@ -49,7 +49,17 @@ class Predictor:
 
 
 def predictor(place: Path, chosen: argparse.Namespace) -> Predictor:
-    """The network of a packed file, a run or an `.npz`; UserError where there is none."""
+    """The network of an exported file, a run or an `.npz`; UserError where there is none."""
+    if place.suffix == ".onnx":
+        from memorization.export.onnx_session import OnnxNetwork
+
+        if chosen.activation or chosen.image_shape or chosen.compiled:
+            raise UserError(
+                f"{printable(place)}: an ONNX file tells its own; leave out --activation, "
+                "--image-shape and --compiled"
+            )
+        exported = OnnxNetwork(place)
+        return Predictor(exported.image_shape, exported.class_names, exported.scores)
     if packed.is_packed(place):
         if chosen.activation or chosen.image_shape:
             raise UserError(
@@ -91,7 +101,12 @@ def _scores(network: PackedNetwork, compiled: bool) -> Callable[[np.ndarray], np
 def main(argv: Sequence[str] | None = None) -> None:
     parser = command_line.ArgumentParser(PROGRAM, __doc__)
     add = parser.add_argument
-    add("network", type=Path, metavar="NETWORK", help="a packed network, a run's folder, an .npz")
+    add(
+        "network",
+        type=Path,
+        metavar="NETWORK",
+        help="a packed or ONNX file, a run's folder, an .npz",
+    )
     add("images", type=Path, metavar="IMAGE", nargs="+", help="images, or folders of them")
     add("--resize", action="store_true", help="bring pictures of other sizes to the network's")
     add(

@@ -16,6 +16,7 @@ from memorization.export.first_layer import float_thresholds, near_thresholds
 from memorization.export.folding import fold
 from memorization.export.model import affine, is_high
 from memorization.export.network import layers_of
+from memorization.export.onnx_session import OnnxNetwork
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -39,7 +40,7 @@ def test_scores_and_classes_are_equal_but_within_rounding_of_a_threshold(name, t
     model = onnx.load(tmp_path / "network.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
-    scores, classes = onnx_check.run(tmp_path / "network.onnx", images)
+    scores, classes = OnnxNetwork(tmp_path / "network.onnx").run(images)
     folded = fold(network)
     expected, near = inference.scores(folded, images), near_thresholds(folded, images)
     assert np.allclose(scores[~near], expected[~near], rtol=1e-6, atol=1e-4)
@@ -71,7 +72,7 @@ def test_float_twins(name, weights, activations, tmp_path):
     network = network_of(architecture)
     onnx_file.save(network, tmp_path / "network.onnx")
     images = images_of(architecture, 12)
-    scores, classes = onnx_check.run(tmp_path / "network.onnx", images)
+    scores, classes = OnnxNetwork(tmp_path / "network.onnx").run(images)
     expected = twin.scores(network, images)
     assert np.allclose(scores, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert np.array_equal(classes, inference.predicted_classes(expected))
@@ -102,3 +103,32 @@ def test_images_that_cannot_be_checked(short_run, tmp_path):
     done = run_command(*run, "--to", "packed", "--check", "floats.npy", cwd=tmp_path)
     assert done.returncode == 2 and "--check is for --to onnx" in done.stderr
     assert not (tmp_path / "network.out").exists()
+
+
+def test_predict_takes_an_exported_file(tmp_path):
+    network = apart("no bias")
+    onnx_file.save(network, tmp_path / "network.onnx")
+    images = images_of(network.architecture, 4)
+    np.save(tmp_path / "images.npy", images)
+    names = [str(n) for n in OnnxNetwork(tmp_path / "network.onnx").run(images)[1]]
+    told = run_command("predict", "network.onnx", "images.npy", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    classes = [network.class_names[int(n)] for n in names]
+    assert [line.split("  ")[1].strip() for line in told.stdout.splitlines()[1:]] == classes
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "another"])
+def test_other_onnx_files_are_refused_in_a_line(damage, tmp_path):
+    path = tmp_path / "network.onnx"
+    onnx_file.save(apart("mlp"), path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif damage == "text":
+        path.write_text("no protocol buffer \x1b[2J")
+    else:
+        model = onnx.load(path)
+        del model.metadata_props[:]
+        onnx.save(model, path)
+    np.save(tmp_path / "images.npy", images_of(ARCHITECTURES["mlp"], 2))
+    done = run_command("predict", "network.onnx", "images.npy", cwd=tmp_path)
+    check_one_line(done, "network.onnx", "--to onnx")
