@@ -68,7 +68,9 @@ class _BinarizedWeights:
 
     The real-valued parameter `W` is uniform in (-H, H) at the start, unless an argument `W` says
     otherwise, and carries the single tag `binary`, so that it is not among a network's `trainable`
-    parameters: its update goes through `compute_grads` and `clipping_scaling`.
+    parameters: its update goes through `compute_grads` and `clipping_scaling`. Two defaults are
+    traps: `stochastic` is True, as in BinaryNet, which draws the weights anew at every step; and
+    `nonlinearity` is Lasagne's rectifier. Most networks want False, and the identity before a norm.
     """
 
     W: Any

@@ -8,6 +8,8 @@ from typing import Any
 
 from foundations import memory, reading
 from foundations.errors import UserError
+from memorization import own_network
+from memorization.own_network import OwnNetwork
 
 # Filters of the six convolutions, then units of the two hidden dense layers.
 WIDTHS = {
@@ -62,6 +64,11 @@ class Architecture:
     def outputs(self) -> int:
         """One for each class; of two classes a single one tells, by its sign."""
         return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def binary(self) -> bool:
+        """Whether both weights and activations have two values."""
+        return self.weights == self.activations == "binary"
 
     @property
     def mixed(self) -> bool:
@@ -126,12 +133,15 @@ def check_images(kind: str, image_shape: tuple[int, ...]) -> None:
         )
 
 
-def from_record(network: Mapping[str, Any]) -> Architecture:
+def from_record(network: Mapping[str, Any]) -> Architecture | OwnNetwork:
     """The architecture that `Architecture.recorded` told of, today or by an earlier version.
 
-    What an earlier version did not tell was then as the defaults are. Raises ValueError where a
-    field is missing, unknown or has a value that none can have.
+    What an earlier version did not tell was then as the defaults are. Of a network that a program
+    of one's own has built, what `OwnNetwork.recorded` told. Raises ValueError where a field is
+    missing, unknown or has a value that none can have.
     """
+    if "builder" in network:
+        return own_network.from_record(network)
     needed = {"widths": list, "activation": str, "stochastic": bool, "dropout": list}
     reading.check_fields(network, needed)
     values = {**Architecture(()).recorded(), **network}

@@ -18,8 +18,8 @@ from foundations import files, reading
 from foundations.arrays import check_images, check_same_length, class_numbers
 from foundations.errors import UserError
 from foundations.reading import printable
-from memorization import command_line, options
-from memorization.architecture import Architecture, from_record
+from memorization import command_line, options, own_network
+from memorization.architecture import Architecture, OwnNetwork, from_record
 from memorization.export import inference, packed, scored
 from memorization.parameter_files import read_parameters, widths_of
 from memorization.run.folder import runs_below
@@ -77,6 +77,11 @@ def parse(script: str, documentation: str, argv: Sequence[str] | None) -> argpar
         default="tanh",
         help="with --images: activations of -1 and +1 or of 0 and 1 (default: tanh)",
     )
+    add(
+        "--builder",
+        metavar="MODULE:FUNCTION",
+        help="of a run on a network of one's own: the function that built it, which is run again",
+    )
     add("--data-dir", metavar="DIR", help="the data set, if it has moved since the run")
     add("--results-dir", type=Path, metavar="DIR", default=Path("results"))
     add(
@@ -112,7 +117,7 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
     Without --params it is the newest run on the data set `default_data`.
     """
     params, images, labels, architecture = load(chosen, default_data)
-    test = _test_of(params, images, architecture, chosen.device)
+    test = _test_of(params, images, architecture, chosen)
     start = time.perf_counter()
     result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
     run_time = time.perf_counter() - start
@@ -143,7 +148,9 @@ def command(main: Callable[[], Any]) -> NoReturn:
     command_line.run_command(main)
 
 
-def _test_of(params: Path, images, architecture: Architecture | None, device: str) -> Callable:
+def _test_of(
+    params: Path, images, architecture: Architecture | OwnNetwork | None, chosen: argparse.Namespace
+) -> Callable:
     """What gives losses and predictions of image numbers and labels; see `training_loop.evaluate`.
 
     `architecture` is None for a packed file, which needs no Theano.
@@ -154,19 +161,22 @@ def _test_of(params: Path, images, architecture: Architecture | None, device: st
     # Late, since they import Theano.
     from memorization import functions, networks
 
-    network = networks.build(architecture)
+    if isinstance(architecture, OwnNetwork):
+        network = own_network.rebuilt(architecture, chosen.builder)
+    else:
+        network = networks.build(architecture)
     networks.set_parameters(network, read_parameters(params), str(params))
     networks.replace_weights_by_sign(network)
-    if device == "cpu" and architecture.weights == architecture.activations == "binary":
+    if chosen.device == "cpu" and architecture.binary:
         # Bit for bit what exported networks compute.
         return scored.test_of(functions.build_scores(network), images)
-    mode = functions.execution_mode(device, mixed=architecture.mixed)
+    mode = functions.execution_mode(chosen.device, mixed=architecture.mixed)
     return functions.build_test(network, functions.shared_pool(images), mode=mode)
 
 
 def load(
     chosen: argparse.Namespace, default_data: str
-) -> tuple[Path, np.ndarray, np.ndarray, Architecture | None]:
+) -> tuple[Path, np.ndarray, np.ndarray, Architecture | OwnNetwork | None]:
     """Path of the parameters, images (n, *image shape), labels (n,), the network's architecture.
 
     Without --params the newest run on the data set `default_data`. The network never draws its
@@ -198,6 +208,10 @@ def load(
             )
         return params, *_images_and_labels(chosen, folder, record), None
     architecture = from_record(record["network"])
+    if isinstance(architecture, OwnNetwork):
+        return params, *_images_and_labels(chosen, folder, record), architecture
+    if chosen.builder is not None:
+        raise UserError(f"--builder: the suite itself built the network of {params}; leave it out")
     arrays = read_parameters(params)
     convolutions = architecture.convolutions
     dense = len(architecture.widths) - convolutions + 1

@@ -21,13 +21,15 @@ from datasets.labelled_sets import LabelledSets
 from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
-from memorization import command_line, rehearsal, signals
+from memorization import command_line, own_network, rehearsal, signals
 from memorization.architecture import WIDTHS, Architecture, check_images
 from memorization.augmentation import Augmentation
 from memorization.measures.columns import Measures
 from memorization.measures.image_losses import ImageLosses
 from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
+from memorization.options.network import check_left_alone
+from memorization.own_network import Builder, OwnNetwork
 from memorization.report import draw_figures
 from memorization.run import console, environment, tensorboard
 from memorization.run.earlier import options_of_before
@@ -56,7 +58,7 @@ class Network:
     """
 
     output: Any
-    architecture: Architecture
+    architecture: Architecture | OwnNetwork
     initial: str | None = None
     remark: str | None = None
 
@@ -149,6 +151,27 @@ def network(
     if chosen.optimizer == "bop":
         networks.binarize_weights(output)
     return Network(output, architecture, initial, remark)
+
+
+def network_of(builder: Builder, chosen: Options, form: Form) -> Network:
+    """A network that the function `builder` of one's own makes, for images of `form`.
+
+    `builder(image_shape, outputs)` takes (channels, rows, columns) and the number of outputs, a
+    single one for two classes, and gives Lasagne's output layer (batch, outputs). It draws
+    Lasagne's initial weights from the stream of --seed. The record names it (`own_network`). Raises
+    UserError where it gives anything else, or an option would have to shape the network.
+    """
+    check_left_alone(chosen)
+    described = own_network.described(builder, form.image_shape, form.n_classes)
+    # Late, since it imports Theano.
+    from memorization import networks
+
+    with networks.layer_streams(chosen.seed, 0):
+        output = described.build(builder)
+    initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
+    if chosen.optimizer == "bop":
+        networks.binarize_weights(output)
+    return Network(output, described, initial)
 
 
 def run(

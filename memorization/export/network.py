@@ -120,7 +120,13 @@ def load(place: Path) -> TrainedNetwork:
         )
     record = load_record(folder)
     path = folder / record["parameters"] if place.is_dir() else place
-    architecture = replace(from_record(record["network"]), stochastic=False)
+    architecture = from_record(record["network"])
+    if not isinstance(architecture, Architecture):
+        raise UserError(
+            f"{printable(place, MOST_OF_A_PATH)}: {printable(architecture.builder)} built the "
+            "network, whose layers nothing tells; networks of the suite's own can be exported"
+        )
+    architecture = replace(architecture, stochastic=False)
     arrays = read_parameters(path, "RUN")
     names = tuple(map(str, record["data"]["class_names"]))
     if len(names) != architecture.n_classes:

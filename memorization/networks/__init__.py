@@ -1,6 +1,6 @@
 """The networks of the experiments: their layers, their parameters."""
 
-from memorization.networks.layers import build
+from memorization.networks.layers import build, layer_streams
 from memorization.networks.parameters import (
     binarize_weights,
     binarized_layers,
@@ -19,6 +19,7 @@ __all__ = [
     "binarized_layers",
     "build",
     "l2_penalty",
+    "layer_streams",
     "parameter_counts",
     "parameter_names",
     "replace_weights_by_sign",

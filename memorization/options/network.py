@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from foundations.errors import UserError
 from memorization.architecture import ACTIVATIONS, KINDS, NORMS, WEIGHTS
 from memorization.command_line import ArgumentParser, positive_float, positive_int
 from memorization.option import Decides, option_field
@@ -76,6 +77,17 @@ class NetworkOptions:
         parse=str,
         metavar="FILE.npz",
     )
+
+
+def check_left_alone(chosen: NetworkOptions) -> None:
+    """Raise UserError where an option would have to shape a network that a program builds."""
+    for field in fields(NetworkOptions):
+        # What it begins with is any network's.
+        if field.name != "init" and getattr(chosen, field.name) != field.default:
+            raise UserError(
+                f"--{field.name.replace('_', '-')}: this program builds its network itself, and "
+                "the option would not reach it"
+            )
 
 
 def check_network(parser: ArgumentParser, chosen: argparse.Namespace) -> None:

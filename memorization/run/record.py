@@ -12,7 +12,7 @@ from datasets import SETS
 from datasets.labelled_sets import LabelledSets
 from foundations import files, reading
 from foundations.errors import UserError
-from memorization.architecture import Architecture, from_record
+from memorization.architecture import Architecture, OwnNetwork, from_record
 from memorization.options import Options, flag
 from memorization.run import environment, process
 from memorization.run.environment import Environment
@@ -37,7 +37,7 @@ EARLIER_FORMATS = {
 
 def describe_run(
     options: Options,
-    architecture: Architecture,
+    architecture: Architecture | OwnNetwork,
     data: LabelledSets,
     parameters: str,
     surroundings: Environment,
