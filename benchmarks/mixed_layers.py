@@ -3,7 +3,8 @@
     python benchmarks/mixed_layers.py [--batch-size 50] [--rounds 5] [--threads N]
 
 Of the CIFAR-10 network's layers the forward pass, images real and filters of -1 and +1, then the
-other way round. Both sides compute whole numbers first, which have to be equal; then they are timed
+other way round; dense layers as convolutions of one pixel by one, which the networks leave to the
+float product. Both sides compute whole numbers first, which have to be equal; then they are timed
 in turn, and the table has medians and their ratios.
 """
 
@@ -34,7 +35,7 @@ def main(arguments=None):
 
 
 def _rows(two_valued, options):
-    from benchmarks.binary_layers import CONVOLUTIONS
+    from benchmarks.binary_layers import CONVOLUTIONS, DENSE
     from benchmarks.timing import in_turn
 
     ours, theirs = _compiled(two_valued)
@@ -47,9 +48,37 @@ def _rows(two_valued, options):
             "float": lambda operands=operands: theirs(*operands),
         }
         seconds = in_turn(sides, options.rounds)
-        times = [1000 * statistics.median(seconds[side]) for side in sides]
-        layer = f"conv {channels} to {filters}, {size}x{size}"
-        yield f"{layer:26}{times[0]:8.1f}{times[1]:8.1f}{times[1] / times[0]:8.1f}"
+        yield _row(f"conv {channels} to {filters}, {size}x{size}", seconds)
+    ours, theirs = _compiled_dense(two_valued)
+    for inputs, units in DENSE:
+        operands = _operands(two_valued, (options.batch_size, inputs), (inputs, units))
+        _check_equal(ours(*operands), theirs(*operands))
+        sides = {
+            "ours": lambda operands=operands: ours(*operands),
+            "float": lambda operands=operands: theirs(*operands),
+        }
+        yield _row(f"dense {inputs} to {units}", in_turn(sides, options.rounds))
+
+
+def _row(layer, seconds):
+    ours, theirs = (1000 * statistics.median(seconds[side]) for side in ("ours", "float"))
+    return f"{layer:26}{ours:8.1f}{theirs:8.1f}{theirs / ours:8.2f}"
+
+
+def _compiled_dense(two_valued):
+    from theano_engine import T, theano
+    from theano_engine.ops.mixed_conv import MixedConv2d
+
+    x, w = T.matrix(), T.matrix()
+    filters = w.dimshuffle(1, 0, "x", "x")
+    if two_valued == "filters":
+        # The batch as the pixels of one image, whose table a filter's signs look up.
+        images = x.dimshuffle("x", 1, "x", 0)
+        ours = MixedConv2d("valid", True, two_valued, -1, 1)(images, filters)[0, :, 0, :].T
+    else:
+        images = x.dimshuffle(0, 1, "x", "x")
+        ours = MixedConv2d("valid", True, two_valued, -1, 1)(images, filters)[:, :, 0, 0]
+    return [theano.function([x, w], theano.Out(y, borrow=True)) for y in (ours, T.dot(x, w))]
 
 
 def _compiled(two_valued):
