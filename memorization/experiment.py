@@ -45,7 +45,6 @@ from training_loop.stopwatch import Stopwatch
 # Testing needs no gradients, so larger batches fit; they change no result.
 TEST_BATCH_SIZE = 500
 
-
 # Fewer at a useful learning rate do not fit random labels, however few they are.
 FEWEST_STEPS = 300
 
@@ -268,6 +267,8 @@ def run(
         screen.summary(history)
         if not drawn:
             draw_figures(folder, history, data)
+            if chosen.tensorboard:
+                tensorboard.add_picture(folder, "labels")
     screen.written(folder)
     return history
 

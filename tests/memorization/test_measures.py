@@ -232,7 +232,11 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     for run in (measured, killed):
         scalars = event_scalars(run)
         assert [step for name, step in scalars if name == "error/training"] == [1, 2, 3, 4]
-        assert ("sign_flips_start_layer/9", 4) in scalars
+        assert ("measures/sign_flips_start_layer_9", 4) in scalars
+        assert ("class_error/3_training", 4) in scalars
+        # Beside the metrics: options and record as text, the contact sheet as an image.
+        told = {name.removesuffix("/text_summary") for name, _ in scalars}
+        assert {"run/hyperparameters", "run/record", "run/labels"} <= told
 
 
 def test_no_writer_of_event_files(monkeypatch):
