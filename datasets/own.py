@@ -199,10 +199,10 @@ def _sets(arrays: Mapping[str, np.ndarray], counts: list[int]) -> dict[str, Any]
             raise ArrayError(
                 f"{name}: {array.dtype} of shape {array.shape}; wanted are whole numbers (n,)"
             )
-        if array.size and not 0 <= array.min() <= array.max() < counts[0]:
+        if array.size and not 0 <= np.min(array) <= np.max(array) < counts[0]:
             raise ArrayError(
-                f"{name}: numbers from {array.min()} to {array.max()}, of {counts[0]} images from "
-                "0 on"
+                f"{name}: numbers from {np.min(array)} to {np.max(array)}, of {counts[0]} images "
+                "from 0 on"
             )
         told[name] = array.astype(np.int64)
     if not len(told["training"]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.pool import SETS, DataError, DataSet, Form, Source
+from datasets.pool import DataError, DataSet, Form, Source
 from foundations import memory
 from foundations.streams import Purpose, random_state
 
@@ -59,9 +59,16 @@ def source(count: int, dimensions: int, classes: int, seed: int, label_seed: int
             _draw(images[numbers[0] : numbers[-1] + 1], seed, number)
             stream = random_state(Purpose.PATTERN_LABELS, label_seed, number)
             labels.append(stream.randint(0, classes, size=len(numbers), dtype=np.int64))
-        sets = dict(zip(SETS, parts))
+        training, validation, test = parts
         return DataSet(
-            "patterns", form, images, np.concatenate(labels), **sets, parameters=parameters
+            "patterns",
+            form,
+            images,
+            np.concatenate(labels),
+            training,
+            validation,
+            test,
+            parameters=parameters,
         )
 
     return Source(form, load)

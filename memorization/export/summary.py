@@ -28,7 +28,7 @@ def rows(network: TrainedNetwork) -> list[tuple[str, ...]]:
         counts = _counts(layer)
         totals += counts
         W = layer.parameters["W"]
-        here = np.count_nonzero(W >= 0)
+        here = int(np.count_nonzero(W >= 0))
         positive, weights = positive + here, weights + W.size
         kind = "convolution" if layer.convolutional else "dense"
         shape = " x ".join(map(str, layer.output_shape))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
     ]
     labels = [labels_of(chosen) for chosen in kinds]
     swept = _swept(groups)
-    heights = [max(2.7, 0.7 + sum(0.2 + 0.13 * text.count("\n") for text in of)) for of in labels]
+    heights = [max(2.7, 0.7 + style.legend_height(of)) for of in labels]
     heights += [2.7] * bool(swept)
     with style.drawing(9.6, 0.3 + sum(heights)) as figure:
         panels = figure.subplots(
@@ -71,7 +70,7 @@ def labels_of(groups: Sequence[Group]) -> list[str]:
             parts.append(settings[group.key])
         if len(group.runs) > 1:
             parts.append(f"mean of n = {len(group.runs)} seeds")
-        labels.append("\n".join(line for part in parts for line in textwrap.wrap(part, 34)))
+        labels.append(style.wrapped(parts))
     return labels
 
 

@@ -16,6 +16,7 @@ from memorization.report.runs import Group
 from training_loop import metrics
 
 MOST_OF_A_TITLE = 40
+LEGEND_COLUMNS = 2
 COLUMNS = 2
 
 
@@ -61,7 +62,8 @@ def draw_measures_compared(
     shown = [panel for whole in panels(names) for panel in _apart(whole)]
     if not shown:
         return []
-    with _panels(len(shown), "measured; bands from the lowest to the highest seed") as drawn:
+    title = "measured; bands from the lowest to the highest seed"
+    with _panels(len(shown), title, style.legend_height(labels) / LEGEND_COLUMNS) as drawn:
         figure, places = drawn
         for axes, panel in zip(places, shown):
             for number, (group, label) in enumerate(zip(groups, labels)):
@@ -70,7 +72,9 @@ def draw_measures_compared(
             if not panel.in_bits:
                 style.percent_axis(axes.yaxis, decimals=None)
         handles, texts = _legend_of(places)
-        figure.legend(handles, texts, loc="outside lower center", ncols=2, fontsize=7.5)
+        figure.legend(
+            handles, texts, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=7.5
+        )
         return style.save(figure, path)
 
 
@@ -117,10 +121,10 @@ def _legend_of(places: Iterable[Any]) -> tuple[list[Any], list[str]]:
 
 
 @contextmanager
-def _panels(count: int, title: str) -> Iterator[tuple[Any, list[Any]]]:
-    """A figure with `count` panels under a title, and the panels in order."""
+def _panels(count: int, title: str, more: float = 0.0) -> Iterator[tuple[Any, list[Any]]]:
+    """A figure with `count` panels under a title, over `more` inches, and the panels in order."""
     rows = -(-count // COLUMNS)
-    with style.drawing(9.6, 0.8 + 2.3 * rows) as figure:
+    with style.drawing(9.6, 0.8 + 2.3 * rows + more) as figure:
         places = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
         for axes in places[count:]:
             axes.set_axis_off()

@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import re
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 
 # PDF for LaTeX, whose text stays text too.
 FORMATS = ("png", "svg", "pdf")
+
+MOST_OF_A_LEGEND_LINE = 34
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -161,6 +164,16 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[P
             stream.write(content)
         written.append(target)
     return written
+
+
+def wrapped(parts: Sequence[str]) -> str:
+    """A legend's entry of these `parts`, each on lines of its own."""
+    return "\n".join(line for part in parts for line in textwrap.wrap(part, MOST_OF_A_LEGEND_LINE))
+
+
+def legend_height(entries: Sequence[str]) -> float:
+    """The inches that a legend of these `entries` takes in one column, with some to spare."""
+    return sum(0.2 + 0.13 * text.count("\n") for text in entries)
 
 
 def shown_name(name: Any, most: int) -> str:

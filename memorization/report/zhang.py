@@ -39,7 +39,9 @@ def draw_zhang(groups: Sequence[Group], path: Path) -> list[Path]:
     conditions = _conditions(groups)
     swept = len({group.corruption for group in groups}) > 1
     rows = 3 if swept else 1
-    with style.drawing(4.0 * len(kinds) + 2.6, 0.6 + 2.5 * rows) as figure:
+    entries = [*(name for name, _ in conditions.values()), *_families(groups)]
+    height = max(2.5 * rows, style.legend_height(entries))
+    with style.drawing(4.0 * len(kinds) + 2.6, 0.6 + height) as figure:
         panels = figure.subplots(rows, len(kinds), squeeze=False, sharey="row")
         for line, name in zip(panels.T, kinds):
             members = [group for group in groups if kind(group) == name]
@@ -66,7 +68,7 @@ def _conditions(groups: Sequence[Group]) -> dict[tuple, tuple[str, style.Style]]
     for group in groups:
         words = [word for word in settings[group.key].split(", ") if not _is_kind(word)]
         shown = [group.name.replace("_", " "), f"corruption {group.corruption:g}", *words]
-        names[group.key] = ", ".join(filter(None, shown))
+        names[group.key] = style.wrapped(shown)
     distinct = list(dict.fromkeys(names.values()))
     # Of one experiment's levels of corruption the colours tell the order.
     ordered = len({group.experiment for group in groups}) == 1 and len(distinct) == len(
@@ -113,7 +115,7 @@ def _families(groups: Sequence[Group]) -> dict[str, list[Group]]:
     named = {}
     for family in families:
         words = [w for w in settings[family[0].key].split(", ") if w and not _is_kind(w)]
-        name = ", ".join([family[0].name.replace("_", " "), *words])
+        name = style.wrapped([family[0].name.replace("_", " "), *words])
         named[name] = sorted(family, key=lambda group: group.corruption)
     return named
 

@@ -35,7 +35,7 @@ def test_layers():
     assert last == [] and one.output_shape == (None, 10) and one.W.get_value().shape == (40, 10)
     dropped = kinds(mlp((6, 7, 8), dropout=(0.25, 0.5)))
     assert [i for i, kind in enumerate(dropped) if kind == "DropoutLayer"] == [5, 9]
-    with pytest.raises(UserError, match="--hidden names 1"):
+    with pytest.raises(UserError, match="--hidden has 1;"):
         networks.build(mlp((6,), dropout=(0.25, 0.5)))
     with pytest.raises(UserError, match="--network mlp"):
         networks.build(Architecture((4,) * 8, image_shape=(3, 7, 32)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,6 +12,7 @@ import shutil
 import signal
 import struct
 import termios
+import threading
 
 import numpy as np
 import pytest
@@ -63,18 +65,22 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, rows_and_columns)
     process = start(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    shown = b""
-    while finished_epochs(run) < 1:
-        shown += os.read(ours, 65536)
+    shown = []
+
+    def read() -> None:
+        # Linux tells the end of a terminal whose process has gone by an OSError.
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 65536):
+                shown.append(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    until(process, lambda: finished_epochs(run) >= 1)
     process.send_signal(signal.SIGINT)
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:
-        # The other end is closed when the process has gone.
-        pass
     assert process.wait() == 130
-    text = shown.decode()
+    reader.join()
+    os.close(ours)
+    text = b"".join(shown).decode()
     assert "epochs:" in text
     assert "images/s" in text
     assert "--resume" in text.splitlines()[-1]
