@@ -1,5 +1,6 @@
 """python -m memorization COMMAND ...: what is not an experiment."""
 
+import difflib
 import importlib
 import sys
 
@@ -17,12 +18,18 @@ COMMANDS = {
 NAME = "python -m memorization"
 
 
+def _usage(named: str = "") -> str:
+    close = difflib.get_close_matches(named, COMMANDS, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"usage: {NAME} {{{','.join(COMMANDS)}}} ...{hint}"
+
+
 def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"{NAME} {__version__}")
         return
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        print(f"usage: {NAME} {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        print(_usage(*sys.argv[1:2]), file=sys.stderr)
         sys.exit(2)
     command = sys.argv.pop(1)
 

@@ -183,6 +183,8 @@ def load(
     weights: of binary ones the evaluation sees the signs alone, float ones stay as they are. The
     architecture is None where the parameters are those of a packed file.
     """
+    if chosen.params is not None and not chosen.params.exists():
+        raise UserError(f"{chosen.params}: no such file; --params names saved parameters")
     exported = chosen.params is not None and packed.is_packed(chosen.params)
     if exported and chosen.device != "cpu":
         raise UserError(f"{chosen.params}: a packed network runs on the CPU alone (--device)")

@@ -34,6 +34,8 @@ def network_of(place: Path, chosen: argparse.Namespace) -> TrainedNetwork:
     Raises UserError where there is none, or too much or too little is told.
     """
     shown = printable(place, MOST_OF_A_PATH)
+    if not place.exists():
+        raise UserError(f"{shown}: no such file or folder; name the folder of a run, or its .npz")
     recorded = place.is_dir() or (place.parent / RUN_FILE).exists()
     told = chosen.activation is not None or chosen.image_shape is not None
     if recorded and told:

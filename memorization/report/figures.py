@@ -262,6 +262,15 @@ def _title(folder: Path) -> str:
     return "\n".join(style.shown_name(name, MOST_OF_A_TITLE) for name in names)
 
 
+def _runs_at(place: Path) -> list[Path]:
+    """The runs at or below `place`; UserError where there are none."""
+    found = list(runs_below(place))
+    if not found:
+        told = "no run at or below it" if place.exists() else "no such folder"
+        raise UserError(f"{printable(place, MOST_OF_A_PATH)}: {told}; name the folder of a run")
+    return found
+
+
 def main(argv: Sequence[str] | None = None) -> list[Path]:
     parser = command_line.ArgumentParser("python -m memorization figures", __doc__)
     parser.add_argument(
@@ -270,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> list[Path]:
     parser.add_argument("--data-dir", metavar="DIR", help="the data set, if it has moved")
     chosen = parser.parse_args(argv)
     written: list[Path] = []
-    for folder in (run for place in chosen.places for run in list(runs_below(place)) or [place]):
+    for folder in [run for place in chosen.places for run in _runs_at(place)]:
         record = load_record(folder)
         drawn, failures = draw_run(
             folder,

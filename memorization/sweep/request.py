@@ -101,6 +101,10 @@ def parse(argv: Sequence[str], documentation: str | None) -> Request:
     own, after = list(argv), []
     if "--" in own:
         own, after = own[: own.index("--")], own[own.index("--") + 1 :]
+    elif "--experiments" not in own and (
+        script := next((word for word in own if word.endswith(".py")), None)
+    ):
+        parser.error(f"{printable(script)}: the script and its options stand last, after --")
     chosen = vars(parser.parse_args(own))
     named = chosen.pop("experiments")
     while after and not after[0].startswith("-"):
