@@ -9,7 +9,6 @@ experiments that draw weights at random are timed by no benchmark, and are not i
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from memorization.architecture import WIDTHS  # noqa: E402 - found by the line above
+from benchmarks import record  # noqa: E402 - found by the line above
+from memorization.architecture import WIDTHS  # noqa: E402
 
-TIMINGS = PROJECT / "docs" / "performance.json"
 README = PROJECT / "README.md"
 BEGIN, END = "<!-- costs: begin -->\n", "<!-- costs: end -->\n"
 
@@ -70,10 +69,14 @@ def weights(data: str) -> int:
 
 def seconds_of_epoch(data: str, timings: dict) -> float:
     """Seconds of one epoch of the network of `data`."""
-    step = timings[f"step {data}"]["medians"]["this project"]
-    tested_a_second = timings[f"testing {data}"]["medians"]["this project"]
+    step = _median(timings[f"step {data}"])
+    tested_a_second = _median(timings[f"testing {data}"])
     sets = SETS[data]
     return math.ceil(sets.training / BATCH_SIZE) * step + sets.tested / tested_a_second
+
+
+def _median(measured: dict) -> float:
+    return measured["quartiles"]["this project"][1]
 
 
 def table(timings: dict) -> str:
@@ -86,7 +89,7 @@ def table(timings: dict) -> str:
     for script, epochs in EPOCHS.items():
         data = script.partition("_")[0]
         seconds = seconds_of_epoch(data, timings)
-        memory = timings[f"memory {data}"]["medians"]["this project"]
+        memory = _median(timings[f"memory {data}"])
         disk = weights(data) * COPIES * BYTES / 1e6
         lines.append(
             f"| `{script}.py` | {epochs} | {seconds:.0f} s | {seconds * epochs / 3600:.0f} h | "
@@ -96,12 +99,21 @@ def table(timings: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def latest(results: dict[str, dict]) -> dict:
+    """The results of the machine that was measured last, of those that have all that is needed."""
+    needed = {f"{kind} {data}" for kind in ("step", "testing", "memory") for data in SETS}
+    whole = [timings for timings in results.values() if needed <= timings.keys()]
+    if not whole:
+        sys.exit("no machine has all of: " + ", ".join(sorted(needed)))
+    return whole[-1]
+
+
 def main() -> None:
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
         sys.exit(f"{README}: no {BEGIN.strip()} ... {END.strip()} to write between")
-    text = table(json.loads(TIMINGS.read_text(encoding="utf-8")))
+    text = table(latest(record.load()))
     README.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
 
 

@@ -1,12 +1,14 @@
 """Training, testing and evaluation on this CPU against Theano's own graph and PyTorch.
 
-    python benchmarks/cpu.py [--only step epoch ...] [--networks svhn] [--rounds 5]
+    python benchmarks/cpu.py [--only step ...] [--networks svhn] [--rounds 11] [--held-to-avx2]
 
 Ours and PyTorch's are first seen to compute the same losses from the same start. Then all sides
 run in turn, each in a process of its own with the environment of this command (`worker.py`), on as
-many threads as OMP_NUM_THREADS says (default: all cores); printed are medians and the ratios of
-medians, and docs/performance.json receives them. `render.py` beside this makes the tables and the
-chart of docs/performance.md from it.
+many threads as OMP_NUM_THREADS says (default: all cores). PyTorch computes in float32 and in
+bfloat16, eager and compiled, each in the memory format that is the faster one here. Printed are
+medians, quartiles and the ratios of medians, but of no side whose quartiles lie further apart than
+a quarter of its median; docs/performance.json receives them. `render.py` beside this makes the
+tables and the chart of docs/performance.md from it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import held
 import inputs
 import numpy as np
 import record
@@ -29,15 +32,18 @@ import timing
 from worker import Worker
 
 BATCH_SIZE = 50
-ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, inputs.EAGER, inputs.COMPILED)
+ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, *inputs.TORCH)
 
 
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS))
     parser.add_argument("--networks", nargs="+", choices=["cifar10", "svhn"], default=None)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--held-to-avx2", action="store_true", help="every side, every library")
     options = parser.parse_args(arguments)
+    if options.held_to_avx2:
+        held.hold_to_avx2()
     for name in options.only:
         measure, own_networks = MEASUREMENTS[name]
         for network in own_networks:
@@ -50,19 +56,28 @@ def main(arguments=None) -> None:
 
 
 def show(result: dict) -> None:
-    """Medians with their ratios to ours."""
-    for name, value in result["medians"].items():
+    """Medians with their quartiles and ratios to ours."""
+    for name, (first, median, third) in result["quartiles"].items():
+        ratio = result["ratios"][name]
+        told = "noise" if ratio is None else f"{ratio:6.2f} x ours"
         print(
-            f"  {name:24s} {value:10.4g} {result['unit']:8s} {result['ratios'][name]:6.2f} x ours"
+            f"  {name:40s} {median:10.4g} ({first:.4g} to {third:.4g}) {result['unit']:8s} {told}"
         )
 
 
 def summary(samples: dict[str, list[float]], unit: str, **more) -> dict:
-    """Medians of every side's samples and their ratios to the first side's."""
-    medians = {name: statistics.median(values) for name, values in samples.items()}
-    first = next(iter(medians.values()))
-    ratios = {name: value / first for name, value in medians.items()}
-    return {"unit": unit, "medians": medians, "ratios": ratios, "samples": samples, **more}
+    """Quartiles of every side's samples, and the medians' ratios to the first side's.
+
+    A ratio is None where one of its two sides is noise.
+    """
+    ours = next(iter(samples))
+    quartiles = {name: timing.quartiles(values) for name, values in samples.items()}
+    noise = {name for name, values in samples.items() if timing.is_noise(values)}
+    ratios = {
+        name: None if noise & {ours, name} else median / quartiles[ours][1]
+        for name, (_, median, _) in quartiles.items()
+    }
+    return {"unit": unit, "quartiles": quartiles, "ratios": ratios, "samples": samples, **more}
 
 
 @contextlib.contextmanager
@@ -70,7 +85,28 @@ def sides(network: str, count: int, names=ALL_SIDES) -> Iterator[dict[str, Worke
     """Every side's process on `count` images, after the check that all compute the same."""
     with contextlib.ExitStack() as stack:
         start = stack.enter_context(checked_start(network))
-        yield {name: stack.enter_context(Worker(name, start, count)) for name in names}
+        yield {
+            name: stack.enter_context(Worker(name + memory_format(name, network), start, count))
+            for name in names
+        }
+
+
+@functools.cache
+def memory_format(side: str, network: str) -> str:
+    """The ending of the name of one of PyTorch's sides in the memory format that trains faster."""
+    if side not in inputs.TORCH:
+        return ""
+    numbers = np.arange(BATCH_SIZE)
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context(checked_start(network))
+        tried = {
+            ending: functools.partial(
+                stack.enter_context(Worker(side + ending, start, BATCH_SIZE)).train, numbers
+            )
+            for ending in ("", inputs.CHANNELS_LAST)
+        }
+        seconds = timing.in_turn(tried, 3)
+    return min(tried, key=lambda ending: statistics.median(seconds[ending]))
 
 
 @contextlib.contextmanager
@@ -88,7 +124,12 @@ def step(network: str, rounds: int) -> dict:
     numbers = np.arange(BATCH_SIZE)
     with sides(network, BATCH_SIZE) as workers:
         calls = {name: lambda w=worker: w.train(numbers) for name, worker in workers.items()}
-        return summary(timing.in_turn(calls, rounds), "s")
+        return summary(timing.in_turn(calls, rounds), "s", formats=formats(network))
+
+
+def formats(network: str) -> dict[str, str]:
+    """What to add to the names of PyTorch's sides: the memory format where it isn't the usual."""
+    return {side: memory_format(side, network) for side in inputs.TORCH}
 
 
 # What the project sets for its process (theano_engine/setup/blas.py and memory.py), taken back.
@@ -152,10 +193,11 @@ def epoch(network: str, rounds: int) -> dict:
             name: lambda worker=worker, way=ways[name]: whole(worker, *way)
             for name, worker in workers.items()
         }
-        return summary(timing.in_turn(calls, rounds, calls=1), "s")
+        taken = timing.in_turn(calls, rounds, calls=1)
+        return summary(taken, "s", formats=formats(network))
 
 
-TEST_BATCH = {inputs.OURS: 500, inputs.EAGER: 100, inputs.COMPILED: 100}
+TEST_BATCH = {inputs.OURS: 500, **dict.fromkeys(inputs.TORCH, 100)}
 
 
 def cut(numbers, size: int) -> list:
@@ -180,7 +222,7 @@ def testing(network: str, rounds: int) -> dict:
         }
         seconds = timing.in_turn(calls, rounds)
     samples = {name: [best[name] / value for value in values] for name, values in seconds.items()}
-    return summary(samples, "images/s", batch_sizes=best)
+    return summary(samples, "images/s", batch_sizes=best, formats=formats(network))
 
 
 def evaluation(network: str, rounds: int) -> dict:
@@ -202,14 +244,18 @@ def evaluation(network: str, rounds: int) -> dict:
             name: lambda worker=worker, name=name: run(worker, TEST_BATCH[name])
             for name, worker in workers.items()
         }
-        return summary(timing.in_turn(calls, rounds, calls=1), "s")
+        taken = timing.in_turn(calls, rounds, calls=1)
+        return summary(taken, "s", formats=formats(network))
 
 
 def compilation(network: str, rounds: int) -> dict:
-    """Seconds from the start of a process to its first steps: empty cache, filled cache."""
+    """Seconds from the start of a process to its first steps: empty cache, filled cache.
+
+    Three rounds at the most: a round takes minutes.
+    """
     samples: dict[str, dict[str, list[float]]] = {"cold": {}, "warm": {}}
     with checked_start(network) as start:
-        for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED) * rounds:
+        for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED) * min(rounds, 3):
             with tempfile.TemporaryDirectory() as folder:
                 for state, taken in samples.items():
                     with Worker(name, start, BATCH_SIZE, own_cache(folder)) as worker:

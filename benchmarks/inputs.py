@@ -17,8 +17,23 @@ LEARNING_RATE = 1e-3
 
 OURS = "this project"
 ORIGINAL = "Theano's own graph"
-EAGER = "PyTorch eager"
-COMPILED = "torch.compile"
+EAGER = "PyTorch float32"
+COMPILED = "PyTorch float32 compiled"
+EAGER_BFLOAT16 = "PyTorch bfloat16"
+COMPILED_BFLOAT16 = "PyTorch bfloat16 compiled"
+TORCH = (EAGER, COMPILED, EAGER_BFLOAT16, COMPILED_BFLOAT16)
+# After the name of one of PyTorch's sides.
+CHANNELS_LAST = ", channels_last"
+
+
+def torch_options(side: str) -> dict[str, bool]:
+    """What the side of this name asks of `torch_binarynet.Trainer`."""
+    name = side.removesuffix(CHANNELS_LAST)
+    return {
+        "compiled": name in (COMPILED, COMPILED_BFLOAT16),
+        "bfloat16": name in (EAGER_BFLOAT16, COMPILED_BFLOAT16),
+        "channels_last": name != side,
+    }
 
 
 @dataclass(frozen=True)

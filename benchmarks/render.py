@@ -9,7 +9,6 @@ Replaces what stands between the markers in docs/performance.md, and draws docs/
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import record
@@ -29,57 +28,69 @@ TITLES = {
     "compile": "Compiling both functions, and the first calls",
     "memory": "Peak resident memory, full-size data set",
 }
-COLOURS = ("#0072B2", "#999999", "#D55E00", "#E69F00")
+COLOURS = ("#0072B2", "#999999", "#D55E00", "#E69F00", "#009E73", "#CC79A7")
 
 
 def main() -> None:
-    results = json.loads(record.RESULTS.read_text())
-    machine = results.pop("machine")
-    lines = [
-        f"Machine: {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, "
-        f"numpy {machine['numpy']}, Theano {machine['theano']}, PyTorch {machine['torch']}.",
-        "",
-    ]
-    layers = results.pop("layers", None)
-    roofline = results.pop("roofline", None)
-    for kind in TITLES:
-        for network in NAMES:
-            if f"{kind} {network}" in results:
-                lines += comparison(kind, network, results[f"{kind} {network}"])
-    if layers:
-        lines += ["### The binary layers of the CIFAR-10 network, forward", ""]
-        lines += ["`python benchmarks/binary_layers.py`", "", *layers, ""]
-    if roofline:
-        lines += ceilings(roofline)
+    machines = list(reversed(record.load().values()))
+    lines = [line for results in machines for line in of_machine(results)]
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     body = "\n".join(lines)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
-    if results:
-        draw(results)
+    draw(machines[0])
 
 
-def comparison(kind: str, network: str, result: dict) -> list[str]:
-    """The table of one measurement."""
+def of_machine(results: dict) -> list[str]:
+    """The section of one machine's results."""
+    machine = results["machine"]
+    lines = [
+        f"## {record.name_of(machine)}",
+        "",
+        f"{', '.join(machine['instructions'])}; Python {machine['python']}, "
+        f"numpy {machine['numpy']}, Theano {machine['theano']}, PyTorch {machine['torch']}.",
+        "",
+    ]
+    option = " --held-to-avx2" if machine["held_to_avx2"] else ""
+    for kind in TITLES:
+        for network in NAMES:
+            if f"{kind} {network}" in results:
+                lines += comparison(kind, network, results[f"{kind} {network}"], option)
+    if "layers" in results:
+        lines += ["### The binary layers of the CIFAR-10 network, forward", ""]
+        lines += ["`python benchmarks/binary_layers.py`", "", *results["layers"], ""]
+    if "roofline" in results:
+        lines += ceilings(results["roofline"])
+    return lines
+
+
+def comparison(kind: str, network: str, result: dict, option: str) -> list[str]:
+    """The table of one measurement; `option` is the command's."""
     lines = [
         f"### {TITLES[kind]}: {NAMES[network]} network",
         "",
-        f"`python benchmarks/cpu.py --only {kind} --networks {network}`",
+        f"`python benchmarks/cpu.py --only {kind} --networks {network}{option}`",
         "",
-        f"| side | median, {result['unit']} | ours is better by |",
-        "|---|---|---|",
+        f"| side | median, {result['unit']} | quartiles | ours is better by |",
+        "|---|---|---|---|",
     ]
-    for name, median in result["medians"].items():
+    for name, (first, median, third) in result["quartiles"].items():
         batch = result.get("batch_sizes", {}).get(name)
-        label = f"{name}, batch {batch}" if batch else name
-        lines.append(f"| {label} | {median:.4g} | {advantage(result, name):.2f} |")
+        label = name + result.get("formats", {}).get(name, "") + (f", batch {batch}" * bool(batch))
+        told = advantage(result, name)
+        lines.append(
+            f"| {label} | {median:.4g} | {first:.4g} to {third:.4g} "
+            f"| {'noise' if told is None else format(told, '.2f')} |"
+        )
     return [*lines, ""]
 
 
-def advantage(result: dict, side: str) -> float:
-    """How many times better ours is: less time or memory, or more images a second."""
+def advantage(result: dict, side: str) -> float | None:
+    """How many times better ours is: less time or memory, more images a second; None for noise."""
     ratio = result["ratios"][side]
+    if ratio is None:
+        return None
     return 1 / ratio if result["unit"] == "images/s" else ratio
 
 
@@ -129,9 +140,10 @@ def draw(results: dict) -> None:
     for number, side in enumerate(sides):
         positions, speedups = [], []
         for row, key in enumerate(kinds):
-            if side in results[key]["ratios"]:
+            times = advantage(results[key], side) if side in results[key]["ratios"] else None
+            if times is not None:
                 positions.append(row + (number - (len(sides) - 1) / 2) * height)
-                speedups.append(advantage(results[key], side))
+                speedups.append(times)
         bars = axes.barh(
             positions, speedups, height, color=COLOURS[number + 1], label=f"than {side}"
         )

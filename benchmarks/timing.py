@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def in_turn(
@@ -22,6 +22,20 @@ def in_turn(
         for name, call in alternatives.items():
             seconds[name].append(statistics.median(_timed(call) for _ in range(calls)))
     return seconds
+
+
+def quartiles(samples: Sequence[float]) -> tuple[float, float, float]:
+    """First quartile, median and third quartile of two samples or more; of one, itself."""
+    if len(samples) == 1:
+        return (samples[0],) * 3
+    first, median, third = statistics.quantiles(samples, n=4, method="inclusive")
+    return first, median, third
+
+
+def is_noise(samples: Sequence[float]) -> bool:
+    """Whether the quartiles lie further apart than a quarter of the median: no ratio is of it."""
+    first, median, third = quartiles(samples)
+    return third - first > median / 4
 
 
 def _timed(call: Callable[[], object]) -> float:

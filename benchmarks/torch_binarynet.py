@@ -1,8 +1,8 @@
 """BinaryNet as one would write it in PyTorch: the alternative that the benchmarks measure against.
 
-The same networks, loss and updates as `memorization/networks.py`, in PyTorch's own layers,
-optimizer and autograd, contiguous float32. Parameters are exchanged with Lasagne's, so that both
-sides can be seen to compute the same losses from the same start.
+The same networks, loss and updates as `memorization/networks`, in PyTorch's own layers, optimizer
+and autograd. Parameters are exchanged with Lasagne's, so that both sides can be seen to compute the
+same losses from the same start.
 """
 
 from __future__ import annotations
@@ -135,7 +135,12 @@ def to_unit_range(images):
 
 
 class Trainer:
-    """Training and testing of a BinaryNet on uint8 images; `compile_options` for torch.compile."""
+    """Training and testing of a BinaryNet on uint8 images.
+
+    `compile_options` are torch.compile's, None for none. With `bfloat16` convolutions and products
+    are computed in it, as autocast has it; with `channels_last` images and filters lie in memory
+    that way.
+    """
 
     def __init__(
         self,
@@ -143,9 +148,13 @@ class Trainer:
         device: str = "cpu",
         compile_options=None,
         gradient_to_all_maxima: bool = False,
+        bfloat16: bool = False,
+        channels_last: bool = False,
     ):
         model = BinaryNet(widths, gradient_to_all_maxima=gradient_to_all_maxima)
-        self.model = model.to(device)
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._precision = torch.autocast(device, torch.bfloat16, enabled=bfloat16)
+        self.model = model.to(device, memory_format=self._format)
         layers = [*self.model.convolutions, *self.model.dense]
         # Adam's step is proportional to the learning rate, so that scaling one scales the other.
         groups = [{"params": [layer.weight], "scale": self._scale(layer)} for layer in layers]
@@ -171,11 +180,16 @@ class Trainer:
         fans = (layer.weight.shape[0] + layer.weight.shape[1]) * area
         return (fans / 1.5) ** 0.5
 
+    def _output(self, images):
+        with self._precision:
+            images = to_unit_range(images).contiguous(memory_format=self._format)
+            return self.model(images).float()
+
     def _forward_loss(self, images, labels):
-        return squared_hinge(self.model(to_unit_range(images)), labels).mean()
+        return squared_hinge(self._output(images), labels).mean()
 
     def _forward_test(self, images, labels):
-        output = self.model(to_unit_range(images))
+        output = self._output(images)
         return squared_hinge(output, labels).mean(dim=1), output.argmax(dim=1)
 
     def step(self, images, labels, learning_rate: float):

@@ -7,8 +7,12 @@ import torch
 from torch_binarynet import Trainer
 
 
-def torch_side(parameters, images, labels, **options) -> tuple[inputs.Side, Trainer]:
+def torch_side(
+    parameters, images, labels, compiled: bool = False, **options
+) -> tuple[inputs.Side, Trainer]:
     """`Trainer` from `parameters` (Lasagne's order) over the pool; `options` are `Trainer`'s."""
+    if compiled:
+        options["compile_options"] = {}
     weights = parameters[:-6:6]
     trainer = Trainer([W.shape[0 if W.ndim == 4 else 1] for W in weights], **options)
     trainer.model.load(parameters)

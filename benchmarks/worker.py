@@ -78,11 +78,10 @@ class Worker:
 
 def make_side(name: str, parameters, images, labels) -> inputs.Side:
     """The side of this name, importing only what it needs."""
-    if name in (inputs.EAGER, inputs.COMPILED):
+    if name.removesuffix(inputs.CHANNELS_LAST) in inputs.TORCH:
         from torch_side import torch_side
 
-        options = {"compile_options": {}} if name == inputs.COMPILED else {}
-        return torch_side(parameters, images, labels, **options)[0]
+        return torch_side(parameters, images, labels, **inputs.torch_options(name))[0]
     from theano_side import original_mode, theano_side
 
     mode = original_mode() if name == inputs.ORIGINAL else None
