@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev$(if $(EXTRAS),-$(EXTRAS))
 
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help demo results quick test full test-all lint format lock venv dev clean
+.PHONY: help demo results quick test tests full test-all docs lint format lock venv dev clean
 
 help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
@@ -20,7 +20,8 @@ help:
 	@echo "make test     linters, type checker and the tests that a change needs: some twenty minutes"
 	@echo "make full     linters, type checker and all tests, as CI runs them"
 	@echo "make test-all make test under every Python of 3.11 to 3.14 that is found"
-	@echo "make venv     the environment of the scripts alone (EXTRAS=cuda,onnx,sweep,tensorboard adds extras)"
+	@echo "make docs     pages of the public modules, made from their docstrings, in build/api"
+	@echo "make venv     the environment of the scripts alone (EXTRAS=cuda,docs,onnx,sweep,tensorboard adds extras)"
 	@echo "make dev      the environment of the tests and linters"
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make lock     choose the exact versions in requirements.lock anew"
@@ -43,8 +44,16 @@ test: $(DEV_STAMP) lint
 full: $(DEV_STAMP) lint
 	$(PYTEST)
 
+# A folder of that name would be up to date.
+tests:
+	@echo "make test, make quick or make full: see make help" >&2; exit 2
+
 test-all:
 	sh tools/test_all.sh $(EXTRAS)
+
+docs:
+	@$(MAKE) --no-print-directory venv EXTRAS=docs
+	$(BIN)/python tools/api_pages.py
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

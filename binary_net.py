@@ -121,6 +121,7 @@ class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
         srng=None,
         **kwargs,
     ):
+        """`incoming` is a layer, or the shape (batch, ...) of what comes in."""
         shape = getattr(incoming, "output_shape", incoming)
         inputs = int(np.prod(shape[1:]))
         self._set_options(binary, stochastic, H, W_LR_scale, srng, inputs, num_units)
@@ -128,6 +129,7 @@ class DenseLayer(_BinarizedWeights, lasagne.layers.DenseLayer):
         self._tag_weights()
 
     def get_output_for(self, input, deterministic=False, **kwargs):
+        """(batch, num_units) for `input` (batch, ...); `binarization` tells of `deterministic`."""
         if input.ndim > 2:
             input = input.flatten(2)
         activation = T.dot(input, self._binarized(deterministic))
@@ -157,6 +159,7 @@ class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
         srng=None,
         **kwargs,
     ):
+        """`incoming` is a layer, or the shape (batch, channels, rows, columns) of what comes in."""
         shape = getattr(incoming, "output_shape", incoming)
         area = int(np.prod(lasagne.utils.as_tuple(filter_size, 2)))
         fan_in, fan_out = int(shape[1]) * area, num_filters * area
@@ -165,6 +168,7 @@ class Conv2DLayer(_BinarizedWeights, lasagne.layers.Conv2DLayer):
         self._tag_weights()
 
     def get_output_for(self, input, deterministic=False, **kwargs):
+        """(batch, num_filters, rows, columns) for `input`; see `DenseLayer.get_output_for`."""
         Wb = self._binarized(deterministic)
         odd = all(size % 2 for size in self.filter_size)
         if self.convolution is not T.nnet.conv2d or (self.pad == "same" and not odd):
@@ -197,9 +201,8 @@ class BatchNormLayer(lasagne.layers.Layer):
     which Lasagne 0.1 lacks: statistics over all axes but the second, `inv_std = 1 / sqrt(variance +
     epsilon)` with the biased variance. Training normalises with the batch's statistics and moves
     the stored ones towards them, `stored <- (1 - alpha) * stored + alpha * batch`, as a default
-    update of the compiled function; a deterministic output uses the stored ones.
-    `batch_norm_use_averages` and `batch_norm_update_averages`, given to `get_output`, override
-    either.
+    update of the compiled function; a deterministic output uses the stored ones. `get_output` takes
+    `batch_norm_use_averages` and `batch_norm_update_averages` instead.
     """
 
     def __init__(
@@ -214,6 +217,7 @@ class BatchNormLayer(lasagne.layers.Layer):
         inv_std=lasagne.init.Constant(1),  # noqa: B008
         **kwargs,
     ):
+        """`axes` are averaged over ("auto": all but the second); ValueError without fixed sizes."""
         super().__init__(incoming, **kwargs)
         dimensions = len(self.input_shape)
         if axes == "auto":
@@ -242,6 +246,7 @@ class BatchNormLayer(lasagne.layers.Layer):
         batch_norm_update_averages=None,
         **kwargs,
     ):
+        """`input` normalised, of its shape and float type."""
         use_averages = deterministic if batch_norm_use_averages is None else batch_norm_use_averages
         update_averages = (
             not deterministic if batch_norm_update_averages is None else batch_norm_update_averages

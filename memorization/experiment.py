@@ -65,7 +65,7 @@ class Network:
 def options(
     script: str, documentation: str | None, argv: Sequence[str] | None, **defaults: Any
 ) -> Options:
-    """The options of a script; `defaults` are its own values of any of `Options`."""
+    """The options of `script`; `defaults` are its own of any of `Options`. A mistake ends it."""
     chosen = parse(script, documentation, argv, options_of_before, **defaults)
     command_line.check_process()
     chosen = replace(chosen, name=chosen.name or settings_name(chosen, defaults))
@@ -183,8 +183,8 @@ def run(
 ) -> list[metrics.Row]:
     """Train `network` on `data` as the options say, into the run's folder; returns the metrics.
 
-    `parameters` is the original's name for the saved parameters, without its ending. `testing`
-    holds the keywords of `get_output` when testing, by default `deterministic` alone.
+    `parameters` is the original's name for the saved parameters, without its ending. `testing` has
+    `get_output`'s keywords when testing (`deterministic`). UserError where the folder is taken.
     """
     if chosen.keep == "best" and not len(data.validation.numbers):
         raise UserError("--keep best: there is no validation image to tell which are best")

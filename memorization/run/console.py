@@ -27,6 +27,8 @@ EPOCHS_PER_HEADER = 20
 
 # Reading a loss makes a device finish what it is at, so the bar asks for one this rarely.
 SECONDS_BETWEEN_LOSSES = 1.0
+# Columns that a bar takes with the loss behind it, and with the training error, too.
+WITH_LOSS, WITH_ERROR = 76, 100
 
 # The time left is told from so many of the last epochs.
 EPOCHS_TIMED = 10
@@ -107,10 +109,12 @@ class Report(Observer):
         if self._batches is None:
             return
         now = time.monotonic()
-        if self._bars and now - self._loss_read >= SECONDS_BETWEEN_LOSSES:
+        width = _width()
+        wanted = self._bars and width >= WITH_LOSS
+        if wanted and now - self._loss_read >= SECONDS_BETWEEN_LOSSES:
             self._loss_read = now
             shown = {"loss": f"{float(loss):.4f}"}
-            if not math.isnan(self._training_error):
+            if width >= WITH_ERROR and not math.isnan(self._training_error):
                 shown["training error"] = f"{self._training_error:.2%}"
             self._batches.set_postfix(shown, refresh=False)
         self._batches.update(images)

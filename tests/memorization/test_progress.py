@@ -84,6 +84,8 @@ def test_everything_fits_the_terminal(tmp_path, width):
     lines = [re.sub(r"\x1b\[.", "", part) for line in text.split("\n") for part in line.split("\r")]
     long = [line for line in lines if len(line) > width and "results/" not in line]
     assert not long
+    bars = [line for line in lines if "%|" in line]
+    assert bars and all(line.endswith("]") for line in bars)
     titles = next(line for line in lines if line.split()[-1:] == ["left"])
     assert titles.split()[0] == "epoch"
     assert ("rate" in titles) == (width > 60) and (titles.count("loss") == 3) == (width > 80)
