@@ -31,15 +31,17 @@ NORMS = ("batch", "none", "frozen")
 class Architecture:
     """All of a network but the numbers in it.
 
-    kind : "cnn", six convolutions with max-pooling after every second one and dense layers, or
-    "mlp", dense layers alone. widths : filters and units of the hidden layers, in order.
-    weights : "binary", -1 and +1, or "float". stochastic : binary weights are drawn anew for every
-    output that is not deterministic. activation : the script's unit, "tanh" (-1 and +1) or
-    "sigmoid" (0 and 1). activations : "binary" for that unit itself, "hard" for its surrogate
-    without rounding, "relu" for rectifiers. dropout : probabilities after the last hidden layers,
-    before their norm. norm : "batch", "none", or "frozen", batch norm whose beta and gamma stay as
-    they begin. bias : whether layers have one. freeze_weights : weights stay as they begin.
-    image_shape : (channels, rows, columns).
+    - `widths`: filters and units of the hidden layers, in order.
+    - `kind`: "cnn", six convolutions with max-pooling after every second one and dense layers, or
+      "mlp", dense layers alone.
+    - `weights`: "binary", -1 and +1, or "float"; `stochastic`: binary ones are drawn anew for every
+      output that is not deterministic.
+    - `activation`: the script's unit, "tanh" (-1 and +1) or "sigmoid" (0 and 1); `activations`:
+      "binary" for that unit itself, "hard" for its surrogate without rounding, "relu".
+    - `dropout`: probabilities after the last hidden layers, before their norm.
+    - `norm`: "batch", "none", or "frozen", batch norm whose beta and gamma stay as they begin.
+    - `bias`: whether layers have one; `freeze_weights`: weights stay as they begin.
+    - `image_shape`: (channels, rows, columns).
     """
 
     widths: tuple[int, ...]

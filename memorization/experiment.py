@@ -65,7 +65,7 @@ class Network:
 def options(
     script: str, documentation: str | None, argv: Sequence[str] | None, **defaults: Any
 ) -> Options:
-    """The options of `script`; `defaults` are its own of any of `Options`. A mistake ends it."""
+    """The options of `script`, whose own `defaults` these are; a mistake ends in exit code 2."""
     chosen = parse(script, documentation, argv, options_of_before, **defaults)
     command_line.check_process()
     chosen = replace(chosen, name=chosen.name or settings_name(chosen, defaults))

@@ -24,7 +24,7 @@ MODULES = (
     *("memorization.experiment", "memorization.architecture", "memorization.options"),
     *("memorization.report", "!memorization.report.[^.]+"),
     *("memorization.export.inference", "memorization.export.packed"),
-    *("theano_engine", "theano_engine.ops.rounding", "theano_engine.straight_through"),
+    *("theano_engine", "theano_engine.straight_through"),
     "foundations.streams",
 )
 

@@ -41,11 +41,11 @@ class Functions:
 class Schedule:
     """What is trained on when, and how fast.
 
-    The learning rate of the first epoch is `lr_start`, multiplied by `lr_decay` after each of
-    the first `decay_epochs` (default: all). An
-    epoch's order depends on `seed` and epoch alone. `test_batch_size` is `batch_size` unless given;
-    `drop_last` leaves out a last partial batch of every pass, as the original did. `shuffle_parts`
-    is that of `shuffled`. Training ends early where the training error is at most `stop_at`.
+    The learning rate of the first epoch is `lr_start`, multiplied by `lr_decay` after each of the
+    first `decay_epochs` (default: all). An epoch's order depends on `seed` and epoch alone.
+    `test_batch_size` is `batch_size` unless given; `drop_last` leaves out a last partial batch of
+    every pass, as the original did. `shuffle_parts` is that of `shuffled`. Training ends early
+    where the training error is at most `stop_at`.
     """
 
     epochs: int
