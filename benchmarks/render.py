@@ -13,6 +13,8 @@ from pathlib import Path
 
 import record
 
+from memorization.report import style
+
 PROJECT = Path(__file__).resolve().parent.parent
 DOCUMENT = PROJECT / "docs" / "performance.md"
 CHART = PROJECT / "docs" / "performance.svg"
@@ -28,7 +30,26 @@ TITLES = {
     "compile": "Compiling both functions, and the first calls",
     "memory": "Peak resident memory, full-size data set",
 }
-COLOURS = ("#0072B2", "#999999", "#D55E00", "#E69F00", "#009E73", "#CC79A7")
+# Of the measurements in the chart, in its order.
+MEASURED = {
+    "step": "training step",
+    "testing": "testing",
+    "evaluation": "evaluation",
+    "epoch": "epoch",
+}
+# Told apart without colours, too.
+LOOKS = tuple(
+    {"color": colour, "hatch": hatch, "edgecolor": style.BLACK, "linewidth": 0.6}
+    for colour, hatch in (
+        (style.GREY, None),
+        (style.ORANGE, None),
+        ("#FFFFFF", "////"),
+        (style.SKY_BLUE, "...."),
+        (style.BLUE, None),
+        ("#FFFFFF", "xxxx"),
+        (style.PURPLE, "\\\\"),
+    )
+)
 
 
 def main() -> None:
@@ -128,35 +149,52 @@ def ceilings(roofline: dict) -> list[str]:
 
 def draw(results: dict) -> None:
     """How many times faster ours is than each other side, a group of bars per measurement."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    kinds = [key for key in results if key.split()[0] in ("step", "testing", "epoch", "evaluation")]
+    kinds = [key for key in results if key.split()[0] in MEASURED]
+    kinds.sort(key=lambda key: list(MEASURED).index(key.split()[0]))
     sides = list(dict.fromkeys(name for key in kinds for name in list(results[key]["ratios"])[1:]))
-    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.75 * len(kinds)), layout="constrained")
     height = 0.8 / len(sides)
-    for number, side in enumerate(sides):
-        positions, speedups = [], []
-        for row, key in enumerate(kinds):
-            times = advantage(results[key], side) if side in results[key]["ratios"] else None
-            if times is not None:
-                positions.append(row + (number - (len(sides) - 1) / 2) * height)
-                speedups.append(times)
-        bars = axes.barh(
-            positions, speedups, height, color=COLOURS[number + 1], label=f"than {side}"
-        )
-        axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_yticks(
-        range(len(kinds)), [f"{key.split()[0]}, {NAMES[key.split()[1]]}" for key in kinds]
-    )
-    axes.invert_yaxis()
-    axes.set_xlabel("how many times faster this project is")
-    axes.legend(frameon=False, loc="lower right")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(CHART, metadata={"Date": None})
+    with style.drawing(5.5, 1.3 + 0.2 * len(kinds) * len(sides)) as figure:
+        axes = figure.subplots()
+        for number, (side, look) in enumerate(zip(sides, LOOKS)):
+            places = [row + (number - (len(sides) - 1) / 2) * height for row in range(len(kinds))]
+            found = {
+                place: advantage(results[key], side)
+                for place, key in zip(places, kinds)
+                if side in results[key]["ratios"]
+            }
+            told = {place: times for place, times in found.items() if times is not None}
+            # From 1 on, since the axis is logarithmic: twice as slow is as long as twice as fast.
+            lengths = [times - 1 for times in told.values()]
+            bars = axes.barh(list(told), lengths, height, left=1, label=f"than {side}", **look)
+            axes.bar_label(bars, [f"{times:.1f}" for times in told.values()], padding=2, fontsize=8)
+            for place in found.keys() - told.keys():
+                axes.text(1.03, place, "noise", va="center", fontsize=8, style="italic")
+        axes.axvline(1, color=style.BLACK, linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_xlim(*_limits(axes))
+        axes.set_xticks([n for n in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if _within(axes, n)])
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.minorticks_off()
+        names = [f"{MEASURED[key.split()[0]]},\n{NAMES[key.split()[1]]}" for key in kinds]
+        axes.set_yticks(range(len(kinds)), names)
+        axes.grid(False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(kinds) - 0.4, -0.6)
+        axes.set_xlabel("how many times faster this project is (logarithmic)")
+        axes.set_title(record.name_of(results["machine"]))
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+        style.save(figure, CHART.with_suffix(""), ("svg",))
+
+
+def _limits(axes) -> tuple[float, float]:
+    """Those of the bars, with room for what stands beside them."""
+    low, high = axes.dataLim.intervalx
+    return 0.8 * low, 1.35 * high
+
+
+def _within(axes, number: float) -> bool:
+    low, high = axes.get_xlim()
+    return low <= number <= high
 
 
 if __name__ == "__main__":
