@@ -38,7 +38,7 @@ ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, *inputs.TORCH)
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS))
-    parser.add_argument("--networks", nargs="+", choices=["cifar10", "svhn"], default=None)
+    parser.add_argument("--networks", nargs="+", choices=list(inputs.NETWORKS), default=None)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--held-to-avx2", action="store_true", help="every side, every library")
     options = parser.parse_args(arguments)
@@ -86,9 +86,13 @@ def sides(network: str, count: int, names=ALL_SIDES) -> Iterator[dict[str, Worke
     with contextlib.ExitStack() as stack:
         start = stack.enter_context(checked_start(network))
         yield {
-            name: stack.enter_context(Worker(name + memory_format(name, network), start, count))
-            for name in names
+            name: stack.enter_context(in_its_format(name, network, start, count)) for name in names
         }
+
+
+def in_its_format(side: str, network: str, start: str, count: int, environment=None) -> Worker:
+    """The `Worker` of `side`, PyTorch's in the memory format that is the faster one."""
+    return Worker(side + memory_format(side, network), network, start, count, environment)
 
 
 @functools.cache
@@ -101,7 +105,8 @@ def memory_format(side: str, network: str) -> str:
         start = stack.enter_context(checked_start(network))
         tried = {
             ending: functools.partial(
-                stack.enter_context(Worker(side + ending, start, BATCH_SIZE)).train, numbers
+                stack.enter_context(Worker(side + ending, network, start, BATCH_SIZE)).train,
+                numbers,
             )
             for ending in ("", inputs.CHANNELS_LAST)
         }
@@ -132,6 +137,30 @@ def formats(network: str) -> dict[str, str]:
     return {side: memory_format(side, network) for side in inputs.TORCH}
 
 
+# Images of a step, and steps on end: a single one is shorter than the question for it.
+SMALL = {"quarter": (25, 5), "mlp": (50, 500)}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+def small(network: str, rounds: int) -> dict:
+    """One training step of a small network, on one thread."""
+    size, times = SMALL[network]
+    numbers = np.arange(size)
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context(checked_start(network))
+        workers = {
+            name: stack.enter_context(in_its_format(name, network, start, size, ONE_THREAD))
+            for name in ALL_SIDES
+        }
+        calls = {
+            name: functools.partial(worker.train_often, numbers, times)
+            for name, worker in workers.items()
+        }
+        taken = timing.in_turn(calls, rounds)
+    samples = {name: [seconds / times * 1e3 for seconds in of] for name, of in taken.items()}
+    return summary(samples, "ms", batch_sizes=dict.fromkeys(samples, size))
+
+
 # What the project sets for its process (theano_engine/setup/blas.py and memory.py), taken back.
 AS_LIBRARIES_COME = {
     "OPENBLAS_CORETYPE": "",
@@ -155,7 +184,8 @@ def settings(network: str, rounds: int) -> dict:
         start = stack.enter_context(checked_start(network))
         calls = {
             way: functools.partial(
-                stack.enter_context(Worker(name, start, BATCH_SIZE, environment)).train, numbers
+                stack.enter_context(Worker(name, network, start, BATCH_SIZE, environment)).train,
+                numbers,
             )
             for way, (name, environment) in ways.items()
         }
@@ -173,7 +203,7 @@ def epoch(network: str, rounds: int) -> dict:
     50, and training and test set a second time, class by class.
     """
     sizes = FIFTIETH[network]
-    _, labels = inputs.images_and_labels(sum(sizes))
+    _, labels = inputs.images_and_labels(inputs.NETWORKS[network], sum(sizes))
     sets = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
 
     def whole(side, test_batch, tested):
@@ -228,7 +258,7 @@ def testing(network: str, rounds: int) -> dict:
 def evaluation(network: str, rounds: int) -> dict:
     """7,000 images, as the evaluation script evaluates SVHN's."""
     count = 7000
-    _, labels = inputs.images_and_labels(count)
+    _, labels = inputs.images_and_labels(inputs.NETWORKS[network], count)
 
     def run(side, batch):
         wrong = [
@@ -258,7 +288,7 @@ def compilation(network: str, rounds: int) -> dict:
         for name in (inputs.OURS, inputs.ORIGINAL, inputs.COMPILED) * min(rounds, 3):
             with tempfile.TemporaryDirectory() as folder:
                 for state, taken in samples.items():
-                    with Worker(name, start, BATCH_SIZE, own_cache(folder)) as worker:
+                    with Worker(name, network, start, BATCH_SIZE, own_cache(folder)) as worker:
                         first_calls(worker, BATCH_SIZE)
                         seconds = worker.seconds_since_start()
                         taken.setdefault(f"{name}, {state}", []).append(seconds)
@@ -291,9 +321,9 @@ def memory(network: str, rounds: int) -> dict:
     with checked_start(network) as start:
         for name in (inputs.OURS, inputs.EAGER):
             # What compiles first would be measured too.
-            with Worker(name, start, BATCH_SIZE) as worker:
+            with Worker(name, network, start, BATCH_SIZE) as worker:
                 first_calls(worker, BATCH_SIZE)
-            with Worker(name, start, FULL_SIZE[network]) as worker:
+            with Worker(name, network, start, FULL_SIZE[network]) as worker:
                 first_calls(worker, TEST_BATCH[name])
                 samples[name] = [worker.peak_gigabytes()]
     return summary(samples, "GB")
@@ -301,6 +331,7 @@ def memory(network: str, rounds: int) -> dict:
 
 MEASUREMENTS = {
     "step": (step, ("cifar10", "svhn")),
+    "small": (small, ("quarter", "mlp")),
     "settings": (settings, ("cifar10",)),
     "testing": (testing, ("cifar10", "svhn")),
     "epoch": (epoch, ("cifar10", "svhn")),

@@ -48,7 +48,9 @@ class Ours:
         if device == "cpu":
             execution = {"graphs": "eager", "compiled graphs": "compiled"}.get(execution, execution)
         self.network = networks.build(Architecture(tuple(widths)))
-        lasagne.layers.set_all_param_values(self.network, theano_side.start(widths))
+        lasagne.layers.set_all_param_values(
+            self.network, theano_side.start(Architecture(tuple(widths)))
+        )
         mode = torch_mode(device, execution=execution, allow_tf32=tf32)
         pool = functions.shared_pool(images)
         self.labels = labels
@@ -71,7 +73,7 @@ class PyTorch:
 
     def __init__(self, widths, images, labels, device, **options):
         self.trainer = Trainer(widths, device=device, **options)
-        self.trainer.model.load(theano_side.start(widths))
+        self.trainer.model.load(theano_side.start(Architecture(tuple(widths))))
         self.device = device
         self.images = torch.from_numpy(images).to(device)
         self.labels = torch.from_numpy(labels).to(device)

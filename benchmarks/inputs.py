@@ -12,6 +12,14 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import datasets
+from memorization.architecture import WIDTHS, Architecture
+
+NETWORKS = {
+    "cifar10": Architecture(WIDTHS["cifar10"]),
+    "svhn": Architecture(WIDTHS["svhn"]),
+    "quarter": Architecture(WIDTHS["cifar10"]).scaled(0.25),
+    "mlp": Architecture((32, 32, 32), kind="mlp", image_shape=(1, 1, 32)),
+}
 
 LEARNING_RATE = 1e-3
 
@@ -44,8 +52,14 @@ class Side:
     test: Callable
 
 
-def images_and_labels(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn digits, uint8 (count, 3, 32, 32), with random labels int64 (count,)."""
-    images = datasets.load_synthetic("cifar10", n_train=count, n_test=0).images
-    labels, _ = datasets.randomize_labels(np.zeros(count, np.int64), 1.0, np.random.RandomState(1))
-    return images, labels
+def images_and_labels(network: Architecture, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images for `network`, (count, *image_shape), with random labels int64 (count,).
+
+    Drawn digits, uint8, where it has convolutions; else patterns of +1 and -1, float32.
+    """
+    generator = np.random.RandomState(1)
+    labels, _ = datasets.randomize_labels(np.zeros(count, np.int64), 1.0, generator)
+    if network.convolutions:
+        return datasets.load_synthetic("cifar10", n_train=count, n_test=0).images, labels
+    signs = 2 * generator.randint(0, 2, (count, *network.image_shape)) - 1
+    return signs.astype(np.float32), labels

@@ -20,9 +20,15 @@ DOCUMENT = PROJECT / "docs" / "performance.md"
 CHART = PROJECT / "docs" / "performance.svg"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
-NAMES = {"cifar10": "CIFAR-10", "svhn": "SVHN"}
+NAMES = {
+    "cifar10": "CIFAR-10 network",
+    "svhn": "SVHN network",
+    "quarter": "CIFAR-10 network at a quarter of its width",
+    "mlp": "perceptron 32-32-32-32-10",
+}
 TITLES = {
     "step": "Training step, batch 50",
+    "small": "Training step on one thread",
     "settings": "What the settings of the process do to a training step",
     "testing": "Testing, each side at the batch size that suits it",
     "epoch": "A fiftieth of an epoch, all testing included",
@@ -89,7 +95,7 @@ def of_machine(results: dict) -> list[str]:
 def comparison(kind: str, network: str, result: dict, option: str) -> list[str]:
     """The table of one measurement; `option` is the command's."""
     lines = [
-        f"### {TITLES[kind]}: {NAMES[network]} network",
+        f"### {TITLES[kind]}: {NAMES[network]}",
         "",
         f"`python benchmarks/cpu.py --only {kind} --networks {network}{option}`",
         "",

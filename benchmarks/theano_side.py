@@ -11,13 +11,13 @@ from memorization.architecture import Architecture
 from theano_engine import theano
 
 
-def start(widths) -> list[np.ndarray]:
-    """Parameters to start from, in `get_all_params` order.
+def start(architecture: Architecture) -> list[np.ndarray]:
+    """Parameters of `architecture` to start from, in `get_all_params` order.
 
     Batch norm's beta is not zero: with it, a sum that equals its mean would sit on the binary
     activation's edge, where a rounding error decides the sign.
     """
-    parameters = lasagne.layers.get_all_param_values(networks.build(Architecture(tuple(widths))))
+    parameters = lasagne.layers.get_all_param_values(networks.build(architecture))
     generator = np.random.RandomState(0)
     for number in range(2, len(parameters), 6):
         shape = parameters[number].shape
@@ -25,10 +25,11 @@ def start(widths) -> list[np.ndarray]:
     return parameters
 
 
-def theano_side(parameters, images, labels, mode=None) -> tuple[inputs.Side, object]:
+def theano_side(
+    architecture: Architecture, parameters, images, labels, mode=None
+) -> tuple[inputs.Side, object]:
     """Ours, or another mode's, functions over the pool; and the Lasagne network."""
-    widths = tuple(W.shape[0 if W.ndim == 4 else 1] for W in parameters[:-6:6])
-    network = networks.build(Architecture(widths))
+    network = networks.build(architecture)
     lasagne.layers.set_all_param_values(network, parameters)
     compiled = functions.build_functions(network, images, mode=mode)
     side = inputs.Side(

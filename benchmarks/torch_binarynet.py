@@ -72,24 +72,31 @@ class BinaryLinear(nn.Linear):
 
 
 class BinaryNet(nn.Module):
-    """Six 3x3 convolutions, two hidden dense layers, ten outputs: `networks.build`.
+    """`convolutions` 3x3 convolutions on images of 32x32, then dense layers: `networks.build`.
 
+    Without convolutions the first dense layer takes `inputs` numbers.
     Sums of +1 and -1 tie often, and PyTorch gives the gradient of max-pooling to one of the maxima.
     With `gradient_to_all_maxima` it is Theano's, for comparing numbers; timings use PyTorch's own.
     """
 
     def __init__(
-        self, widths: Sequence[int], classes: int = 10, gradient_to_all_maxima: bool = False
+        self,
+        widths: Sequence[int],
+        classes: int = 10,
+        gradient_to_all_maxima: bool = False,
+        convolutions: int = 6,
+        inputs: int = 0,
     ):
         super().__init__()
         self._pool = (
             _MaxPoolToAllMaxima.apply if gradient_to_all_maxima else lambda x: F.max_pool2d(x, 2)
         )
-        channels = (3, *widths[:6])
+        channels = (3, *widths[:convolutions])
         self.convolutions = nn.ModuleList(
             BinaryConv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(channels)
         )
-        units = (widths[5] * 16, *widths[6:], classes)
+        flat = channels[-1] * 16 if convolutions else inputs
+        units = (flat, *widths[convolutions:], classes)
         self.dense = nn.ModuleList(BinaryLinear(a, b) for a, b in itertools.pairwise(units))
         # PyTorch's momentum is Lasagne's alpha.
         self.conv_norms = nn.ModuleList(nn.BatchNorm2d(n, EPSILON, 0.1) for n in channels[1:])
@@ -130,7 +137,9 @@ def squared_hinge(output, labels):
 
 
 def to_unit_range(images):
-    """uint8 images to float32 in [-1, 1]."""
+    """uint8 images to float32 in [-1, 1]; others as they are."""
+    if images.dtype != torch.uint8:
+        return images
     return images.float() * (2.0 / 255) - 1.0
 
 
@@ -139,7 +148,7 @@ class Trainer:
 
     `compile_options` are torch.compile's, None for none. With `bfloat16` convolutions and products
     are computed in it, as autocast has it; with `channels_last` images and filters lie in memory
-    that way.
+    that way. `shape` are BinaryNet's `convolutions` and `inputs`.
     """
 
     def __init__(
@@ -150,8 +159,9 @@ class Trainer:
         gradient_to_all_maxima: bool = False,
         bfloat16: bool = False,
         channels_last: bool = False,
+        **shape,
     ):
-        model = BinaryNet(widths, gradient_to_all_maxima=gradient_to_all_maxima)
+        model = BinaryNet(widths, gradient_to_all_maxima=gradient_to_all_maxima, **shape)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._precision = torch.autocast(device, torch.bfloat16, enabled=bfloat16)
         self.model = model.to(device, memory_format=self._format)

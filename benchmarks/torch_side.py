@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import inputs
 import torch
 from torch_binarynet import Trainer
 
+from memorization.architecture import Architecture
+
 
 def torch_side(
-    parameters, images, labels, compiled: bool = False, **options
+    architecture: Architecture, parameters, images, labels, compiled: bool = False, **options
 ) -> tuple[inputs.Side, Trainer]:
     """`Trainer` from `parameters` (Lasagne's order) over the pool; `options` are `Trainer`'s."""
     if compiled:
         options["compile_options"] = {}
-    weights = parameters[:-6:6]
-    trainer = Trainer([W.shape[0 if W.ndim == 4 else 1] for W in weights], **options)
+    trainer = Trainer(
+        architecture.widths,
+        convolutions=architecture.convolutions,
+        inputs=math.prod(architecture.image_shape),
+        **options,
+    )
     trainer.model.load(parameters)
     pool, targets = torch.from_numpy(images), torch.from_numpy(labels)
 

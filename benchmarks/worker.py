@@ -21,19 +21,25 @@ import numpy as np
 
 
 class Worker:
-    """The process of the side called `name` on the first `count` images, from the file `start`.
+    """The process of the side called `name` on the first `count` images of a network.
 
-    `train` and `test` are an `inputs.Side`'s; `environment` is added to this process's own. A
-    context manager: leaving it ends the process.
+    `start` is the file of the parameters of the `network`, one of `inputs.NETWORKS`. `train` and
+    `test` are an `inputs.Side`'s; `environment` is added to this process's own. A context manager:
+    leaving it ends the process.
     """
 
     def __init__(
-        self, name: str, start: str, count: int, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        network: str,
+        start: str,
+        count: int,
+        environment: Mapping[str, str] | None = None,
     ):
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - __exit__ closes it
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, name, start, str(count)],
+            [sys.executable, __file__, name, network, start, str(count)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -51,6 +57,10 @@ class Worker:
     def train(self, numbers) -> float:
         """One training step on the images of these numbers; its loss."""
         return self._ask("train", numbers)
+
+    def train_often(self, numbers, times: int) -> float:
+        """`times` training steps on end on the images of these numbers; the last one's loss."""
+        return self._ask(f"train {times}", numbers)
 
     def test(self, numbers) -> tuple[np.ndarray, np.ndarray]:
         """Loss and predicted class of the images of these numbers."""
@@ -76,32 +86,38 @@ class Worker:
         return json.loads(answer)
 
 
-def make_side(name: str, parameters, images, labels) -> inputs.Side:
+def make_side(name: str, architecture, parameters, images, labels) -> inputs.Side:
     """The side of this name, importing only what it needs."""
+    given = (architecture, parameters, images, labels)
     if name.removesuffix(inputs.CHANNELS_LAST) in inputs.TORCH:
         from torch_side import torch_side
 
-        return torch_side(parameters, images, labels, **inputs.torch_options(name))[0]
+        return torch_side(*given, **inputs.torch_options(name))[0]
     from theano_side import original_mode, theano_side
 
     mode = original_mode() if name == inputs.ORIGINAL else None
-    return theano_side(parameters, images, labels, mode)[0]
+    return theano_side(*given, mode)[0]
 
 
-def main(name: str, start: str, count: str) -> None:
+def main(name: str, network: str, start: str, count: str) -> None:
     """Answer the questions on standard input."""
     answers = os.fdopen(os.dup(1), "w")
     # Whatever a library prints would be taken for an answer.
     os.dup2(2, 1)
     with np.load(start) as file:
         parameters = [file[f"arr_{number}"] for number in range(len(file.files))]
-    side = make_side(name, parameters, *inputs.images_and_labels(int(count)))
+    architecture = inputs.NETWORKS[network]
+    pool = inputs.images_and_labels(architecture, int(count))
+    side = make_side(name, architecture, parameters, *pool)
     for line in sys.stdin:
         task, numbers = json.loads(line)
+        task, _, times = task.partition(" ")
         if task == "peak":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         elif task == "train":
-            answer = side.train(np.array(numbers))
+            numbers = np.array(numbers)
+            for _ in range(int(times or 1)):
+                answer = side.train(numbers)
         else:
             answer = [values.tolist() for values in side.test(np.array(numbers))]
         print(json.dumps(answer), file=answers, flush=True)
