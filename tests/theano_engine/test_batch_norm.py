@@ -209,3 +209,16 @@ def test_channel_sum(shape):
     np.testing.assert_array_equal(ours(np.asfortranarray(value)), ours(value))
     excluded = theano.function([x], x.sum((0, 2, 3)), mode=_mode().excluding("channel_sum"))
     assert "ChannelSum" not in _names(excluded)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(50, 32), (7, 3), (33, 17), (1, 5), (0, 4)])
+def test_a_dense_layer_has_the_bits_of_images_of_one_pixel(activation, shape):
+    rng = np.random.RandomState(3)
+    block = [(rng.randn(*shape) * 5).astype("float32") for _ in range(2)]
+    vectors = [rng.randn(shape[1]).astype("float32") for _ in range(2)]
+    dense = _function(2, activation, _mode())(block[0], *vectors, block[1])
+    images = [part.reshape(*shape, 1) for part in block]
+    of_images = _function(3, activation, _mode())(images[0], *vectors, images[1])
+    for one, other in zip(dense, of_images, strict=True):
+        np.testing.assert_array_equal(one, other.reshape(one.shape))

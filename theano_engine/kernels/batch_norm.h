@@ -151,9 +151,114 @@ static void backward_channel(const Shape& shape, const float* x, const float* gr
     *beta_gradient = (float)total;
 }
 
+// Dense layers, pixels 1: neighbours in memory are channels, of which a block is summed side by
+// side, each in the order of its images as above.
+enum { DENSE_BLOCK = 16 };
+
+template <int ACTIVATION>
+static void forward_dense(const Shape& shape, ptrdiff_t count, const float* x, const float* gamma,
+                          const float* beta, float epsilon, float* y, float* mean, float* inv_std) {
+    double totals[DENSE_BLOCK] = {0}, squares[DENSE_BLOCK] = {0};
+    float scale[DENSE_BLOCK];
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++) totals[c] += row[c];
+    }
+    for (ptrdiff_t c = 0; c < count; c++) mean[c] = shape.divided(totals[c]);
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++) {
+            const float difference = row[c] - mean[c];
+            squares[c] += difference * difference;
+        }
+    }
+    for (ptrdiff_t c = 0; c < count; c++) {
+        inv_std[c] = 1.0f / sqrtf(epsilon + shape.divided(squares[c]));
+        scale[c] = gamma[c] * inv_std[c];
+    }
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+        float* target = y + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++)
+            target[c] = output<ACTIVATION>(row[c] - mean[c], scale[c], beta[c]);
+    }
+}
+
+template <int ACTIVATION>
+static void backward_dense(const Shape& shape, ptrdiff_t count, const float* x,
+                           const float* gradient, const float* gamma, const float* beta,
+                           const float* mean, const float* inv_std, float factor, float* x_gradient,
+                           float* gamma_gradient, float* beta_gradient) {
+    double totals[DENSE_BLOCK] = {0}, scaled[DENSE_BLOCK] = {0}, projected[DENSE_BLOCK] = {0};
+    double slopes[DENSE_BLOCK] = {0};
+    float scale[DENSE_BLOCK], cube[DENSE_BLOCK], slope[DENSE_BLOCK];
+    float through_mean[DENSE_BLOCK], through_variance[DENSE_BLOCK];
+    for (ptrdiff_t c = 0; c < count; c++) scale[c] = gamma[c] * inv_std[c];
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+        const float* incoming = gradient + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++) {
+            const float difference = row[c] - mean[c];
+            const float g = through<ACTIVATION>(difference, scale[c], beta[c], incoming[c], factor);
+            totals[c] += g;
+            scaled[c] += g * scale[c];
+            projected[c] += g * difference;
+        }
+    }
+    for (ptrdiff_t c = 0; c < count; c++) {
+        const float std = 1.0f / inv_std[c];
+        cube[c] = std * std * std * shape.sizes[0];
+        slope[c] = (float)projected[c] * gamma[c];
+    }
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++) slopes[c] += slope[c] * (row[c] - mean[c]) / cube[c];
+    }
+    for (ptrdiff_t c = 0; c < count; c++) {
+        through_mean[c] = shape.divided_from_last(-scaled[c]);
+        through_variance[c] = shape.divided_from_last(slopes[c]);
+        gamma_gradient[c] = (float)projected[c] * inv_std[c];
+        beta_gradient[c] = (float)totals[c];
+    }
+    for (ptrdiff_t n = 0; n < shape.batch; n++) {
+        const float* row = x + n * shape.channels;
+        const float* incoming = gradient + n * shape.channels;
+        float* target = x_gradient + n * shape.channels;
+#pragma omp simd
+        for (ptrdiff_t c = 0; c < count; c++) {
+            const float difference = row[c] - mean[c];
+            const float g = through<ACTIVATION>(difference, scale[c], beta[c], incoming[c], factor);
+            target[c] = multiply_add(g, scale[c], through_mean[c]) +
+                        -slope[c] * difference / cube[c] + through_variance[c];
+        }
+    }
+}
+
+static inline bool is_dense(const Shape& shape) { return shape.pixels == 1 && shape.averaged == 1; }
+
+static inline ptrdiff_t block_size(const Shape& shape, ptrdiff_t first) {
+    return shape.channels - first < DENSE_BLOCK ? shape.channels - first : DENSE_BLOCK;
+}
+
 static void forward(const Shape& shape, int activation, const float* x, const float* gamma,
                     const float* beta, float epsilon, int threads, float* y, float* mean,
                     float* inv_std) {
+    if (is_dense(shape)) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (ptrdiff_t c = 0; c < shape.channels; c += DENSE_BLOCK) {
+            auto* const of_block = activation == BINARY_TANH      ? forward_dense<BINARY_TANH>
+                                   : activation == BINARY_SIGMOID ? forward_dense<BINARY_SIGMOID>
+                                                                  : forward_dense<NONE>;
+            of_block(shape, block_size(shape, c), x + c, gamma + c, beta + c, epsilon, y + c,
+                     mean + c, inv_std + c);
+        }
+        return;
+    }
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (ptrdiff_t c = 0; c < shape.channels; c++) {
         const ptrdiff_t first = c * shape.pixels;
@@ -177,6 +282,17 @@ static void backward(const Shape& shape, int activation, const float* x, const f
                      const float* gamma, const float* beta, const float* mean, const float* inv_std,
                      float factor, int threads, float* x_gradient, float* gamma_gradient,
                      float* beta_gradient) {
+    if (is_dense(shape)) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (ptrdiff_t c = 0; c < shape.channels; c += DENSE_BLOCK) {
+            auto* const of_block =
+                activation == NONE ? backward_dense<NONE> : backward_dense<BINARY_TANH>;
+            of_block(shape, block_size(shape, c), x + c, gradient + c, gamma + c, beta + c,
+                     mean + c, inv_std + c, factor, x_gradient + c, gamma_gradient + c,
+                     beta_gradient + c);
+        }
+        return;
+    }
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (ptrdiff_t c = 0; c < shape.channels; c++) {
         const ptrdiff_t first = c * shape.pixels;
