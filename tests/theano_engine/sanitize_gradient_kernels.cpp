@@ -181,8 +181,11 @@ static bool convolutions(int threads) {
 
 static bool normalisation(ptrdiff_t batch, ptrdiff_t channels, ptrdiff_t rows, ptrdiff_t columns,
                           int activation, int threads) {
-    const batch_norm::Shape shape = {
-        batch, channels, rows * columns, 3, {(float)batch, (float)rows, (float)columns}};
+    const batch_norm::Shape shape = {batch,
+                                     channels,
+                                     rows * columns,
+                                     rows * columns == 1 ? 1 : 3,  // of one pixel: a dense layer
+                                     {(float)batch, (float)rows, (float)columns}};
     const size_t size = batch * channels * rows * columns;
     const Floats x = whole_numbers(size, 50), upstream = whole_numbers(size, 5);
     const Floats gamma(channels, 1.5f), beta(channels, 0.25f);
@@ -261,6 +264,7 @@ int main() {
         for (int activation = 0; activation < 3; activation++)
             if (!normalisation(5, 7, 3, 11, activation, threads) ||
                 !normalisation(2, 1, 1, 1, activation, threads) ||
+                !normalisation(9, 37, 1, 1, activation, threads) ||
                 !normalisation(0, 3, 4, 4, activation, threads) ||
                 !normalisation(3, 33, 16, 17, activation, threads))
                 return 1;
