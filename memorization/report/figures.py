@@ -30,8 +30,8 @@ from memorization.run.record import load_record
 from training_loop import metrics
 
 SHEET_COLUMNS, SHEET_ROWS = 8, 5
-# Characters of a name that fit below an image, and above a figure.
-MOST_OF_A_CLASS, MOST_OF_A_TITLE = 14, 60
+# Characters of a name that fit below an image.
+MOST_OF_A_CLASS = 14
 
 
 def draw_run(
@@ -157,7 +157,7 @@ def draw_class_errors(
         bar = figure.colorbar(image, ax=panels, fraction=0.04, aspect=30)
         style.percent_axis(bar.ax.yaxis)
         bar.ax.spines["outline"].set_visible(False)
-        figure.suptitle(f"{_title(folder)}: error per class")
+        figure.suptitle(f"{_title(folder)}\nerror per class")
         return style.save(figure, folder / "class_errors")
 
 
@@ -199,7 +199,7 @@ def draw_labels(folder: Path, data: LabelledSets) -> list[Path]:
         axes.set_xlim(-0.05, SHEET_COLUMNS - 0.05)
         axes.set_ylim(1.32 * rows, -0.06)
         figure.suptitle(
-            f"{_title(folder)}: {changed.sum():,} of {len(changed):,} training labels "
+            f"{_title(folder)}\n{changed.sum():,} of {len(changed):,} training labels "
             "are not the true ones (framed)"
         )
         return style.save(figure, folder / Path(LAST_FILE).stem, ("png",))
@@ -259,7 +259,7 @@ def _whole_number_bins(first: int, last: int) -> np.ndarray:
 def _title(folder: Path) -> str:
     """The experiment, which the folder above is named after, and below it the run."""
     names = filter(None, (folder.absolute().parent.name, folder.absolute().name))
-    return "\n".join(style.shown_name(name, MOST_OF_A_TITLE) for name in names)
+    return "\n".join(style.title_lines(name) for name in names)
 
 
 def _runs_at(place: Path) -> list[Path]:

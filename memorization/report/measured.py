@@ -72,7 +72,11 @@ def _panel(axes: Any, rows: Sequence[metrics.Row], columns: dict[str, str]) -> N
         axes.set_ylabel("bits")
     else:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        style.percent_axis(axes.yaxis)
-    if len(columns) > 1:
-        axes.legend(fontsize=6.5, ncols=3 if of_layers else 1, title="layer" if of_layers else None)
+        style.percent_axis(axes.yaxis, decimals=None)
+    if of_layers:
+        # Beside the lines, which leave no room for so many entries.
+        beside = {"loc": "upper left", "bbox_to_anchor": (1, 1.08), "handlelength": 2.2}
+        axes.legend(fontsize=6.5, title="layer", title_fontsize=7, **beside)
+    elif len(columns) > 1:
+        axes.legend(fontsize=6.5)
     style.epoch_axis(axes, epochs)

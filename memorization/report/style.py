@@ -63,6 +63,7 @@ BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#666666"
 FORMATS = ("png", "svg", "pdf")
 
 MOST_OF_A_LEGEND_LINE = 34
+MOST_OF_A_TITLE, MOST_OF_A_TITLE_LINE = 180, 60
 
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -179,6 +180,17 @@ def legend_height(entries: Sequence[str]) -> float:
 def shown_name(name: Any, most: int) -> str:
     """A name that anybody may have given, of at most `most` characters, as figures show it."""
     return printable(name, most).strip() or "(no name)"
+
+
+def title_lines(name: str) -> str:
+    """A name above a figure, in lines that end at its words: "seed-0_width-0.25_" ..."""
+    shown = shown_name(name, MOST_OF_A_TITLE)
+    lines = [""]
+    for word in re.findall(r"[^_]*_?", shown):
+        if lines[-1] and len(lines[-1]) + len(word) > MOST_OF_A_TITLE_LINE:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)
 
 
 # The attributes of SVG that hold coordinates; text and numbers elsewhere stay as they are.
