@@ -113,6 +113,9 @@ def shown(written, browser):
 def test_page_holds_the_table_and_asks_nobody(shown, written):
     assert shown.lines() == table_of(written)
     assert shown.curves() == 10
+    legend = [entry.text for entry in shown.browser.find_elements("css selector", "#legend li")]
+    assert len(legend) == len(set(legend)) > 1
+    assert all("random labels" in text.replace("_", " ") for text in legend)
     assert shown.find("#shown").text == "10 of 10 runs shown"
     address = (written / "report.html").as_uri()
     assert requested_addresses(shown.browser) <= {address, "data:image/svg+xml;base64", "data:"}

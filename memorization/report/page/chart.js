@@ -128,3 +128,13 @@ function outline(of, x, y) {
   const whole = [...over, ...under.reverse()].filter((point) => !point.some(Number.isNaN));
   return whole.map((point, n) => `${n ? "L" : "M"}${point[0].toFixed(1)} ${point[1].toFixed(1)}`).join("");
 }
+
+/** A piece of a curve of this look, as tables and legends have it. */
+function swatch(of) {
+  const piece = element("svg", { viewBox: "0 0 29 11", "aria-hidden": "true" });
+  const dash = element("line", { x1: 0, x2: 29, y1: 5.5, y2: 5.5, "stroke-width": 2.4 });
+  dash.style.stroke = of.color;
+  dash.style.strokeDasharray = of.dashes;
+  piece.append(dash);
+  return piece;
+}

@@ -8,6 +8,8 @@ const lines = document.getElementById("lines");
 const logY = document.getElementById("log-y");
 const logX = document.getElementById("log-x");
 const whole = document.getElementById("whole");
+const legend = document.getElementById("legend");
+const MOST_IN_LEGEND = 16;
 // How near a curve has to be to be read, in points of the screen.
 const REACH = 40;
 
@@ -55,6 +57,7 @@ async function drawComparison() {
     title: `${column.title} against ${named}`,
     share: column.share, logX: logX.checked, logY: logY.checked, chances, view: comparison.view,
   });
+  drawLegend(series);
   comparison.series = series;
   comparison.column = column;
   comparison.width = width;
@@ -62,6 +65,23 @@ async function drawComparison() {
   whole.disabled = !comparison.view.x && !comparison.view.y;
   pointed.hidden = true;
   document.documentElement.dataset.drawn = String(Number(document.documentElement.dataset.drawn ?? 0) + 1);
+}
+
+/** What the looks of the chart's curves stand for; the table tells where there are too many. */
+function drawLegend(series) {
+  const first = new Map(series.map((of) => [of.group, of]));
+  const entries = [...first.values()].slice(0, MOST_IN_LEGEND).map((of) => {
+    const entry = document.createElement("li");
+    entry.append(swatch(of.look), nameOfGroup(of.numbers[0]));
+    return entry;
+  });
+  const left = first.size - entries.length;
+  if (left) {
+    const more = document.createElement("li");
+    more.textContent = `and ${left} more, as in the table`;
+    entries.push(more);
+  }
+  legend.replaceChildren(...entries);
 }
 
 /** For each group of runs that differ in the seed alone, their mean and its band. */

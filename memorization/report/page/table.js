@@ -109,12 +109,6 @@ function startTable() {
     });
   }
   for (const [number, row] of rowOf) {
-    const of = look(runs[number].group);
-    const swatch = element("svg", { viewBox: "0 0 29 11", "aria-hidden": "true" });
-    const dash = element("line", { x1: 0, x2: 29, y1: 5.5, y2: 5.5, "stroke-width": 2.4 });
-    dash.style.stroke = of.color;
-    dash.style.strokeDasharray = of.dashes;
-    swatch.append(dash);
     const box = document.createElement("input");
     box.type = "checkbox";
     box.checked = true;
@@ -123,7 +117,7 @@ function startTable() {
       show(number, box.checked);
       changed();
     });
-    row.cells[0].prepend(box, swatch);
+    row.cells[0].prepend(box, swatch(look(runs[number].group)));
     row.addEventListener("pointerenter", () => emphasise(number));
     row.addEventListener("pointerleave", () => emphasise(-1));
   }
