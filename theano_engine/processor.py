@@ -19,13 +19,18 @@ VARIABLE = "ENGINE_INSTRUCTION_SET"
 
 # Each level includes those before it; the flags are those that it adds, as Linux names them. The
 # numbers of the levels are those that kernels/common/instruction_set.h knows.
-_ADDED = {
+_X86: dict[str, tuple[str, ...]] = {
     "portable": (),
     "avx2": ("avx2", "fma"),
     "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl"),
     "avx512_popcount": ("avx512_vpopcntdq", "avx512_vbmi2"),
 }
-LEVELS = tuple(_ADDED)
+# No processor of 64 bits is without it.
+_ARM: dict[str, tuple[str, ...]] = {"portable": (), "neon": ()}
+ARCHITECTURES = {"x86_64": _X86, "aarch64": _ARM, "arm64": _ARM}
+
+_added = ARCHITECTURES.get(platform.machine(), {"portable": ()})
+LEVELS = tuple(_added)
 
 
 class InstructionSetError(UserError, ValueError):
@@ -45,7 +50,7 @@ def level() -> str:
     allowed = LEVELS[: LEVELS.index(cap()) + 1]
     had = "portable"
     for name in allowed:
-        if not flags().issuperset(_ADDED[name]):
+        if not flags().issuperset(_added[name]):
             break
         had = name
     return had
@@ -53,7 +58,12 @@ def level() -> str:
 
 def supports(name: str) -> bool:
     """Whether kernels of the level `name` may run here."""
-    return LEVELS.index(name) <= LEVELS.index(level())
+    return name in LEVELS and LEVELS.index(name) <= LEVELS.index(level())
+
+
+def contracts() -> bool:
+    """Whether compilers contract products and sums where they are told of this processor."""
+    return "fma" in flags() or "neon" in LEVELS
 
 
 @cache

@@ -50,8 +50,7 @@ static Floats plain_convolution(const Geometry& g, const Floats& images, const F
     return out;
 }
 
-static bool same(const char* what, const Floats& found,
-                 const Floats& expected) {
+static bool same(const char* what, const Floats& found, const Floats& expected) {
     for (size_t i = 0; i < expected.size(); ++i)
         if (found[i] != expected[i]) {
             printf("%s: element %zu is %g, not %g\n", what, i, found[i], expected[i]);
@@ -110,6 +109,34 @@ static bool check_dot(Coding coding, size_t rows, size_t depth, size_t units) {
     return same("dot", found, expected);
 }
 
+// Operands that differ, or coincide, everywhere: as many ones as a narrow count can meet.
+static bool check_full_counts(Coding coding) {
+    const size_t rows = 5, depth = 4100, units = 6;
+    const Floats x(rows * depth, 1), w(depth * units, -1);
+    Floats found(rows * units);
+    multiply(2, rows, depth, units, coding, x.data(), w.data(), 1, found.data());
+    return same("dot of opposites", found, Floats(rows * units, -(float)depth));
+}
+
+// A NaN is noticed wherever it is, and none where there is none.
+static bool check_nan(size_t channels, size_t pixels, Coding coding) {
+    Floats planes = two_valued(channels * pixels, -1, 1);
+    std::vector<uint32_t> words(words_of(channels) * pixels);
+    for (size_t place = 0; place <= planes.size(); ++place) {
+        const float before = place ? planes[place - 1] : 0;
+        if (place) planes[place - 1] = NAN;
+        const bool found = pixels == 1 ? pack_row(planes.data(), channels, coding, words.data())
+                                       : pack_planes(planes.data(), channels, (ptrdiff_t)pixels,
+                                                     pixels, coding, words.data(), pixels);
+        if (found != (place > 0)) {
+            printf("NaN at %zu of %zu x %zu: %d\n", place, channels, pixels, found);
+            return false;
+        }
+        if (place) planes[place - 1] = before;
+    }
+    return true;
+}
+
 int main() {
     const Geometry geometries[] = {
         {2, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, true},    {1, 33, 7, 5, 6, 3, 3, 1, 1, 1, 1, true},
@@ -124,6 +151,10 @@ int main() {
         const size_t sizes[][3] = {{1, 1, 1}, {5, 33, 10}, {37, 100, 65}, {4, 64, 130}};
         for (const size_t* s : sizes)
             if (!check_dot((Coding)coding, s[0], s[1], s[2])) return 1;
+        if (!check_full_counts((Coding)coding)) return 1;
+        for (size_t channels : {1, 31, 33, 70})
+            for (size_t pixels : {1, 3, 4, 9, 17})
+                if (!check_nan(channels, pixels, (Coding)coding)) return 1;
     }
     const Floats x = two_valued(3 * 5 * 2049, -1, 1);
     Floats out(x.size());

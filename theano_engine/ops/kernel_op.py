@@ -55,10 +55,9 @@ class KernelOp(Op):
 
     def c_support_code(self):
         verdict = processor.LEVELS.index(processor.level())
-        contracts = "fma" in processor.flags()
         threads = "omp_get_max_threads()" if theano.config.openmp else "1"
         return (
-            kernels.capped_source(self.kernel, verdict, contracts)
+            kernels.capped_source(self.kernel, verdict, processor.contracts())
             + "#ifndef KERNEL_THREADS\n#define KERNEL_THREADS\n"
             f"static inline int kernel_threads() {{ return {threads}; }}\n"
             f"{_ARRAYS}"

@@ -4,6 +4,7 @@
 
 #include "bits/packing_avx2.h"
 #include "bits/packing_avx512_popcount.h"
+#include "bits/packing_neon.h"
 #include "bits/packing_portable.h"
 
 namespace binary {
@@ -14,6 +15,8 @@ inline bool pack_planes(const float* planes, size_t channels, ptrdiff_t channel_
     return pack_planes_avx512(planes, channels, channel_stride, pixels, coding, words, pitch);
 #elif HAS_AVX2
     return pack_planes_avx2(planes, channels, channel_stride, pixels, coding, words, pitch);
+#elif HAS_NEON
+    return pack_planes_neon(planes, channels, channel_stride, pixels, coding, words, pitch);
 #else
     return pack_planes_portable(planes, channels, channel_stride, pixels, coding, words, pitch);
 #endif
@@ -24,6 +27,8 @@ inline bool pack_row(const float* row, size_t channels, Coding coding, uint32_t*
     return pack_row_avx512(row, channels, coding, words);
 #elif HAS_AVX2
     return pack_row_avx2(row, channels, coding, words);
+#elif HAS_NEON
+    return pack_row_neon(row, channels, coding, words);
 #else
     return pack_row_portable(row, channels, coding, words);
 #endif

@@ -8,6 +8,12 @@
 #error "KERNEL_INSTRUCTION_SET is not defined: see theano_engine/kernels/__init__.py"
 #endif
 
+#if defined(__aarch64__)
+#define HAS_NEON (KERNEL_INSTRUCTION_SET >= 1)
+#else
+#define HAS_NEON 0
+#endif
+
 #if defined(__x86_64__)
 #define HAS_AVX2 (KERNEL_INSTRUCTION_SET >= 1)
 #define HAS_AVX512 (KERNEL_INSTRUCTION_SET >= 2)

@@ -9,5 +9,8 @@
 #if HAS_AVX2
 #include <immintrin.h>
 #endif
+#if HAS_NEON
+#include <arm_neon.h>
+#endif
 
 #endif

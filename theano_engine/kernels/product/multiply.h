@@ -4,6 +4,7 @@
 
 #include "product/product_avx2.h"
 #include "product/product_avx512_popcount.h"
+#include "product/product_neon.h"
 #include "product/product_portable.h"
 
 namespace binary {
@@ -21,6 +22,8 @@ inline MultiplyTile multiply_tile_of() {
     return multiply_tile_avx512;
 #elif HAS_AVX2
     return multiply_tile_avx2;
+#elif HAS_NEON
+    return multiply_tile_neon;
 #else
     return multiply_tile_portable;
 #endif
