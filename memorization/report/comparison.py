@@ -31,9 +31,9 @@ def draw(groups: Sequence[Group], path: Path) -> list[Path]:
     swept = _swept(groups)
     heights = [max(2.7, 0.7 + style.legend_height(of)) for of in labels]
     heights += [2.7] * bool(swept)
-    with style.drawing(9.6, 0.3 + sum(heights)) as figure:
+    with style.drawing(8.0, 0.3 + sum(heights)) as figure:
         panels = figure.subplots(
-            len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=(1, 1, 0.78)
+            len(heights), 3, squeeze=False, height_ratios=heights, width_ratios=(1, 1, 0.92)
         )
         for line, chosen, texts in zip(panels, kinds, labels):
             for axes, name in zip(line, PANELS):
