@@ -9,6 +9,7 @@ experiments that draw weights at random are timed by no benchmark, and are not i
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ def latest(results: dict[str, dict]) -> dict:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:

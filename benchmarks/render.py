@@ -9,6 +9,7 @@ Replaces what stands between the markers in docs/performance.md, and draws docs/
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import record
@@ -59,6 +60,7 @@ LOOKS = tuple(
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     machines = list(reversed(record.load().values()))
     lines = [line for results in machines for line in of_machine(results)]
     text = DOCUMENT.read_text(encoding="utf-8")
