@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from memorization import report, sweep
+from memorization import command_line, report, sweep
 from memorization.sweep.cells import experiments
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -21,18 +21,21 @@ PAGE = PROJECT / "docs" / "experiments.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 RESULTS = PROJECT / "results" / "sample"
 OPTIONS = (
-    *("--width", "0.25", "--train-size", "500", "--batch-size", "25"),
+    *("--width", "0.25", "--batch-size", "25"),
     *("--lr-start", "0.003", "--lr-fin", "0.0003"),
 )
 # The SVHN samples are 160 training images, so that an epoch has a third of the steps.
-EPOCHS = {"cifar10": "40", "svhn": "150"}
+OF_DATA = {
+    "cifar10": ("--train-size", "500", "--epochs", "40"),
+    "svhn": ("--train-size", "160", "--epochs", "150"),
+}
 
 
 def main(extra: list[str]) -> None:
-    for data, epochs in EPOCHS.items():
+    for data, own in OF_DATA.items():
         names = [name for name in experiments() if name.startswith(data)]
         place = ("--results-dir", str(RESULTS / data))
-        options = (*OPTIONS, "--epochs", epochs, *extra)
+        options = (*OPTIONS, *own, *extra)
         sweep.main(["--vary", "seed=0", *place, "--", *names, *options])
     figures = PROJECT / "docs" / "figures"
     figures.mkdir(exist_ok=True)
@@ -46,4 +49,4 @@ def main(extra: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    command_line.run_command(lambda: main(sys.argv[1:]))

@@ -251,6 +251,7 @@ def reader(tmp_path, data_dir, short_run, monkeypatch):
         "NETWORK": "trained",
         "IMAGE...": "images/0.png images.npy",
         "<experiment>": "cifar10_random_labels",
+        "--train-size M": "--train-size 500",
         "--epochs N": "--epochs 40",
     }
     return Reader(tmp_path, {"BINARYNET_DATA": str(data_dir)}, given)
