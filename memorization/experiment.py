@@ -96,11 +96,11 @@ def load(
         )
     if not isinstance(name, str) and chosen.data is None:
         data = replace(data, kept=loaded)
-    for set_name, examples in _examples(data).items():
-        if schedule(chosen).counted(len(examples)) == 0 and len(examples):
+    for set_name, found in examples(data).items():
+        if schedule(chosen).counted(len(found)) == 0 and len(found):
             raise UserError(
                 f"--as-in-2017 leaves out a last partial batch, which is all of the {set_name} "
-                f"set: {len(examples)} images are less than --batch-size {chosen.batch_size}"
+                f"set: {len(found)} images are less than --batch-size {chosen.batch_size}"
             )
     replacing = {"fraction": chosen.corruption, "sets": list(random_labels)}
     data = transformed(data, "random labels", chosen.seed_of_labels, **replacing)
@@ -186,6 +186,7 @@ def run(
     `parameters` is the original's name for the saved parameters, without its ending. `testing` has
     `get_output`'s keywords when testing (`deterministic`). UserError where the folder is taken.
     """
+    rehearsal.prepared(chosen, network, data, parameters, testing)
     if chosen.keep == "best" and not len(data.validation.numbers):
         raise UserError("--keep best: there is no validation image to tell which are best")
     from memorization import functions, networks
@@ -242,7 +243,7 @@ def run(
                     mode=mode,
                 )
                 views, training = _augmented(chosen, compiled, len(data.images))
-                rehearsal.compiled(training, _examples(data), schedule(chosen))
+                rehearsal.compiled(training, examples(data), schedule(chosen))
                 measured = _measures(chosen, output, data, folder, mode)
             state = functions.state_variables(
                 output,
@@ -305,10 +306,9 @@ def _source(name: str | DataSet, chosen: Options) -> datasets.Source:
     return datasets.source(name, **chosen.data_parameters)
 
 
-def _examples(data: LabelledSets) -> dict[str, Examples]:
+def examples(data: LabelledSets) -> dict[str, Examples]:
     """The sets as the loop wants them; their inputs are image numbers."""
-    sets = {name: getattr(data, name) for name in SETS}
-    return {name: Examples(labelled.numbers, labelled.labels) for name, labelled in sets.items()}
+    return {name: Examples((of := getattr(data, name)).numbers, of.labels) for name in SETS}
 
 
 def _augmented(
@@ -379,7 +379,7 @@ def _train(
         during.enter_context(screen.running(progress.history))
         try:
             history = loop.train(
-                functions, _examples(data), schedule(chosen), progress, observers, stop
+                functions, examples(data), schedule(chosen), progress, observers, stop
             )
             recorder.ended()
             return history

@@ -39,6 +39,17 @@ class Speed:
         return epochs * (trained * self.training + tested * self.testing)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """The arguments of `experiment.run`, before anything of them is trained."""
+
+    chosen: Options
+    network: Any
+    data: Any
+    parameters: str
+    testing: Mapping[str, bool] | None
+
+
 class _Answer(BaseException):
     """What was asked for; the script goes no further."""
 
@@ -61,6 +72,17 @@ def speed_of(main: Callable[[Sequence[str]], Any], arguments: Sequence[str]) -> 
     Raises UserError where the run cannot begin.
     """
     return _answer(Speed, main, arguments)
+
+
+def run_of(main: Callable[[Sequence[str]], Any], arguments: Sequence[str]) -> Prepared:
+    """What the script's `main` would run with `arguments`; raises as `options_of` does."""
+    return _answer(Prepared, main, arguments)
+
+
+def prepared(*arguments: Any) -> None:
+    """Told by `experiment` what a script is about to run."""
+    if _asked.get() is Prepared:
+        raise _Answer(Prepared(*arguments))
 
 
 def parsed(options: Options) -> None:

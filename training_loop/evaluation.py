@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from foundations.arrays import ArrayError, check_same_length, class_numbers
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,19 @@ def evaluate(
     two numbers: the batch's mean loss and its share of wrong predictions. Raises ArrayError where
     it returns anything else, and where `checked_labels` does.
     """
+    return answered(test_pass(X, y, batch_size, batch_ends), lambda batch: val_fn(*batch))
+
+
+def test_pass(
+    X, y, batch_size: int, batch_ends: Callable[[int], None]
+) -> Generator[tuple[Any, Any], Any, Evaluation]:
+    """The course of `evaluate`: yields (X_batch, y_batch), and is sent what `val_fn` returns."""
     labels = checked_labels(X, y, name="y")
     losses: list[np.ndarray] = []
     told: list[np.ndarray] = []
     only_means = False
     for chosen in batches(np.arange(len(X)), batch_size):
-        batch_losses, batch_told = _told_of_batch(val_fn(X[chosen], y[chosen]), len(chosen))
+        batch_losses, batch_told = _told_of_batch((yield X[chosen], y[chosen]), len(chosen))
         only_means = batch_losses.ndim == 0
         if only_means:
             batch_losses = np.full(len(chosen), batch_losses)
@@ -140,6 +149,17 @@ def evaluate(
         return MeansOfBatches(all_losses, no_predictions, labels, np.concatenate(told))
     predictions = np.concatenate(told) if told else np.zeros(0, np.int64)
     return Evaluation(all_losses, class_numbers(predictions, name="predicted classes"), labels)
+
+
+def answered(course: Generator[Any, Any, Result], answer: Callable[[Any], Any]) -> Result:
+    """What `course` returns in the end, each thing that it yields answered by `answer`."""
+    told = None
+    while True:
+        try:
+            asked = course.send(told)
+        except StopIteration as end:
+            return end.value
+        told = answer(asked)
 
 
 def _told_of_batch(returned: Any, images: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from foundations.errors import UserError
 from foundations.streams import Purpose, random_state
 from training_loop import metrics
-from training_loop.evaluation import Evaluation, Examples, batches, checked_labels, evaluate
+from training_loop.evaluation import (
+    Evaluation,
+    Examples,
+    answered,
+    batches,
+    checked_labels,
+    test_pass,
+)
 from training_loop.observers import Observer, Observers
 from training_loop.progress import Progress
 
@@ -35,6 +42,20 @@ class Functions:
 
     train: Callable
     test: Callable
+
+    def answer(self, asked: Batch) -> Any:
+        """What the function that `asked` is for returns of it."""
+        if asked.learning_rate is None:
+            return self.test(asked.inputs, asked.labels)
+        return self.train(asked.inputs, asked.labels, asked.learning_rate)
+
+
+class Batch(NamedTuple):
+    """A batch on the way to a function: to be trained on at `learning_rate`, None to be tested."""
+
+    inputs: Any
+    labels: Any
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +115,9 @@ def shuffled(n: int, seed: int, epoch: int, parts: int = 1) -> np.ndarray:
     return np.concatenate([state.permutation(p) for p in np.array_split(np.arange(n), parts)])
 
 
+Course = Generator[Batch, Any, list[metrics.Row]]
+
+
 def train(
     functions: Functions,
     sets: Mapping[str, Examples],
@@ -112,6 +136,18 @@ def train(
     Raises DivergenceError at the first batch whose loss is not finite, Stopped when `stop` says so,
     ArrayError before anything is trained on where a set's labels are none.
     """
+    return answered(course(sets, schedule, progress, observers, stop, n_classes), functions.answer)
+
+
+def course(
+    sets: Mapping[str, Examples],
+    schedule: Schedule,
+    progress: Progress,
+    observers: Sequence[Observer] = (),
+    stop: Callable[[], bool] = lambda: False,
+    n_classes: int | None = None,
+) -> Course:
+    """The course of `train`: yields each `Batch`, and is sent what a function returns of it."""
     told = Observers(*observers)
     labels = [
         checked_labels(sets[name].inputs, sets[name].labels, n_classes, f"{name} labels")
@@ -120,8 +156,8 @@ def train(
     told_apart = 1 + max(int(numbers.max(initial=0)) for numbers in labels)
     while not schedule.ended(progress.history):
         epoch = progress.epoch
-        step_loss = _train_epoch(functions.train, sets["training"], schedule, progress, told, stop)
-        evaluations = _test_epoch(functions.test, sets, schedule, epoch, told)
+        step_loss = yield from _train_epoch(sets["training"], schedule, progress, told, stop)
+        evaluations = yield from _test_epoch(sets, schedule, epoch, told)
         rate = schedule.learning_rate(epoch)
         row = metrics.epoch_row(epoch, rate, step_loss, evaluations, told_apart, progress.history)
         row = metrics.merged(row, told.measure(epoch, evaluations))
@@ -133,13 +169,12 @@ def train(
 
 
 def _train_epoch(
-    train_fn: Callable,
     examples: Examples,
     schedule: Schedule,
     progress: Progress,
     told: Observer,
     stop: Callable[[], bool],
-) -> float:
+) -> Generator[Batch, Any, float]:
     """Mean loss over one epoch's batches; every loss is read late, so that a device runs ahead."""
     epoch = progress.epoch
     learning_rate = schedule.learning_rate(epoch)
@@ -149,7 +184,7 @@ def _train_epoch(
     pending: list[tuple[int, Any]] = []
     for chosen in cut[progress.batches :]:
         batch = examples[chosen]
-        loss = train_fn(batch.inputs, batch.labels, learning_rate)
+        loss = yield Batch(batch.inputs, batch.labels, learning_rate)
         pending.append((len(chosen), loss))
         told.batch_ends(len(chosen), loss)
         stopping = stop()
@@ -177,26 +212,33 @@ def _read_losses(pending: list[tuple[int, Any]], progress: Progress) -> None:
 
 
 def _test_epoch(
-    test_fn: Callable,
     sets: Mapping[str, Examples],
     schedule: Schedule,
     epoch: int,
     told: Observer,
-) -> dict[str, Evaluation]:
+) -> Generator[Batch, Any, dict[str, Evaluation]]:
     """A test pass over each of the sets, by name."""
-    evaluations = {}
+    evaluations: dict[str, Evaluation] = {}
     for name in metrics.SETS:
         tested = sets[name][: schedule.counted(len(sets[name]))]
         told.testing_begins(name, len(tested))
-        evaluations[name] = evaluate(
-            test_fn,
-            tested.inputs,
-            tested.labels,
-            schedule.test_batch_size or schedule.batch_size,
-            told.testing_batch_ends,
-        )
+        size = schedule.test_batch_size or schedule.batch_size
+        tests = test_pass(tested.inputs, tested.labels, size, told.testing_batch_ends)
+        evaluations[name] = yield from _as_batches(tests)
         _check_finite(name, evaluations[name], epoch)
     return evaluations
+
+
+def _as_batches(
+    tests: Generator[tuple[Any, Any], Any, Evaluation],
+) -> Generator[Batch, Any, Evaluation]:
+    answer = None
+    while True:
+        try:
+            inputs, labels = tests.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer = yield Batch(inputs, labels)
 
 
 def _check_finite(name: str, evaluation: Evaluation, epoch: int) -> None:
@@ -206,3 +248,34 @@ def _check_finite(name: str, evaluation: Evaluation, epoch: int) -> None:
             f"the loss on the {name} set is {evaluation.loss} after epoch {epoch}: the run has "
             "diverged; a smaller --lr-start may help"
         )
+
+
+def train_together(functions: Functions, courses: Sequence[Course]) -> list[list[metrics.Row]]:
+    """Bring `courses` of one schedule and equal sets to their ends, batch by batch together.
+
+    The functions take inputs and labels (R, batch), of each course a row, and return R losses, or R
+    times losses and predicted classes. Returns the history of each. What a course raises ends all;
+    Stopped is raised when each has been told of its last batch.
+    """
+    answers: list[Any] = [None] * len(courses)
+    while True:
+        asked, histories, stopped = [], [], []
+        for course_, answer in zip(courses, answers):
+            try:
+                asked.append(course_.send(answer))
+            except StopIteration as end:
+                histories.append(end.value)
+            except Stopped as end:
+                stopped.append(end)
+        if stopped:
+            raise stopped[0]
+        if not asked:
+            return histories
+        assert not histories, "courses of one schedule end together"
+        inputs, labels = (np.stack([getattr(a, of) for a in asked]) for of in Batch._fields[:2])
+        answer = functions.answer(Batch(inputs, labels, asked[0].learning_rate))
+        if asked[0].learning_rate is None:
+            answers = list(zip(*answer))
+        else:
+            # Arrays, whose values are here already, as those of a run alone are.
+            answers = list(map(np.asarray, answer))
