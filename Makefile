@@ -58,7 +58,7 @@ docs:
 lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy foundations datasets training_loop theano_engine memorization *.py
+	$(BIN)/mypy foundations datasets training_loop theano_engine memorization studies *.py
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff format .

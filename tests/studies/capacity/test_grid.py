@@ -1,0 +1,72 @@
+"""The study's definition files, and a cell of one trained, found again and drawn."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from support.project import PROJECT
+
+from memorization.sweep import grid
+from memorization.sweep.cells import planned, script_of
+from studies.capacity import define
+
+EXTRA = ("--data", "patterns", "--classes", "10", "--network", "mlp", "--quiet")
+SCRIPT = "svhn_random_labels"
+
+
+def test_the_files_are_what_their_rule_says():
+    for name, lines in define.files().items():
+        written = (define.CELLS / name).read_text(encoding="utf-8").splitlines()
+        assert [line for line in written if not line.startswith("#")] == lines, name
+
+
+@pytest.mark.parametrize("path", sorted(define.CELLS.glob("*.txt")), ids=lambda path: path.name)
+def test_the_sweep_reads_every_file(path, tmp_path):
+    axes = grid.read_axes(path)
+    for of_line in axes:
+        if "patterns" in of_line and "batch-size" in of_line:
+            (patterns,), (size,) = of_line["patterns"], of_line["batch-size"]
+            assert int(patterns.split()[0]) % int(size) == 0
+    if "hidden" in axes[0]:
+        cells = planned([script_of(SCRIPT)], [{**axes[0], "seed": ("0",)}], EXTRA, tmp_path)
+        assert cells[0].options.epochs in (1000, 3000)
+
+
+def test_the_plan_names_every_file():
+    plan = (define.CELLS.parent / "PLAN.md").read_text(encoding="utf-8")
+    for path in define.CELLS.glob("*.txt"):
+        assert path.name in plan or f"{path.name.split('-')[0]}-*.txt" in plan, path.name
+    named = re.findall(r"studies/capacity/[\w/]+\.\w+", plan.replace("-", "_"))
+    assert named
+
+
+@pytest.mark.slow
+def test_a_small_cell_is_trained_found_and_drawn(tmp_path):
+    axes = grid.read_axes(define.CELLS / "capacity-binary-binary.txt")
+    (smallest, *_) = (of for of in axes if of["hidden"] == ("16 16",))
+    extra = (*EXTRA, "--save-every", "1000")
+    cells = planned([script_of(SCRIPT)], [{**smallest, "seed": ("0", "1")}], extra, tmp_path)
+    for cell in cells:
+        assert cell.run() is None, cell.log.read_text(encoding="utf-8")
+        assert cell.finished()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "studies.capacity.draw",
+            str(tmp_path),
+            "--output",
+            str(tmp_path / "c.png"),
+        ],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("16-16-16-10 binary binary: 0.0")
+    # Which three seeds would have to tell.
+    assert "n_max None, bound 1.323" in done.stdout
