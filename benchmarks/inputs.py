@@ -58,8 +58,22 @@ def images_and_labels(network: Architecture, count: int) -> tuple[np.ndarray, np
     Drawn digits, uint8, where it has convolutions; else patterns of +1 and -1, float32.
     """
     generator = np.random.RandomState(1)
-    labels, _ = datasets.randomize_labels(np.zeros(count, np.int64), 1.0, generator)
+    labels = random_labels(count, generator)
     if network.convolutions:
         return datasets.load_synthetic("cifar10", n_train=count, n_test=0).images, labels
     signs = 2 * generator.randint(0, 2, (count, *network.image_shape)) - 1
     return signs.astype(np.float32), labels
+
+
+def real_images_and_labels(folder: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first training images of the CIFAR-10 in `folder`, with random labels of this `seed`."""
+    loaded = datasets.load("cifar10", folder)
+    images = loaded.images[loaded.training[:count]]
+    if len(images) < count:
+        raise SystemExit(f"{folder}: {len(images)} training images, and {count} are wanted")
+    return images, random_labels(count, np.random.RandomState(seed))
+
+
+def random_labels(count: int, generator: np.random.RandomState) -> np.ndarray:
+    """Labels int64 (count,), uniform over ten classes."""
+    return datasets.randomize_labels(np.zeros(count, np.int64), 1.0, generator)[0]

@@ -86,6 +86,9 @@ def of_machine(results: dict) -> list[str]:
         for network in NAMES:
             if f"{kind} {network}" in results:
                 lines += comparison(kind, network, results[f"{kind} {network}"], option)
+    for network in NAMES:
+        if f"whole run {network}" in results:
+            lines += whole_runs(network, results[f"whole run {network}"])
     if "layers" in results:
         lines += ["### The binary layers of the CIFAR-10 network, forward", ""]
         lines += ["`python benchmarks/binary_layers.py`", "", *results["layers"], ""]
@@ -121,6 +124,38 @@ def advantage(result: dict, side: str) -> float | None:
     if ratio is None:
         return None
     return 1 / ratio if result["unit"] == "images/s" else ratio
+
+
+def whole_runs(network: str, result: dict) -> list[str]:
+    """The table of runs to a training error, and the figure of their curves."""
+    lines = [
+        f"### Until {result['goal']:.0%} training error, {result['images']:,} random labels: "
+        f"{NAMES[network]}",
+        "",
+        f"`python benchmarks/whole_run.py --data FOLDER --network {network}`",
+        "",
+        "| side | epochs | seconds |",
+        "|---|---|---|",
+    ]
+    for name, curves in result["curves"].items():
+        epochs = ", ".join(str(len(curve)) for curve in curves)
+        seconds = ", ".join(f"{curve[-1][0]:.0f}" for curve in curves)
+        lines.append(f"| {name} | {epochs} | {seconds} |")
+    picture = f"whole_run_{network}"
+    with style.drawing(8.0, 2.8) as figure:
+        for axes, of_time in zip(figure.subplots(1, 2, sharey=True), (False, True)):
+            for number, (name, curves) in enumerate(result["curves"].items()):
+                for run, curve in enumerate(curves):
+                    places = [s if of_time else n for n, (s, _) in enumerate(curve, 1)]
+                    errors = [100 * error for _, error in curve]
+                    look = style.series(number).line(len(places))
+                    axes.plot(places, errors, label=None if run else name, **look)
+            axes.set_xlabel("seconds from the start of the process" if of_time else "epoch")
+        style.percent_axis(axes.yaxis)
+        figure.axes[0].set_ylabel("training error")
+        figure.axes[0].legend(fontsize=7.5)
+        style.save(figure, DOCUMENT.parent / picture, ("svg",))
+    return [*lines, "", f"![Training error against epochs and seconds]({picture}.svg)", ""]
 
 
 LIMITS = {

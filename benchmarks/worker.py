@@ -24,7 +24,8 @@ class Worker:
     """The process of the side called `name` on the first `count` images of a network.
 
     `start` is the file of the parameters of the `network`, one of `inputs.NETWORKS`. `train` and
-    `test` are an `inputs.Side`'s; `environment` is added to this process's own. A context manager:
+    `test` are an `inputs.Side`'s; `environment` is added to this process's own. `real`: the
+    folder of the images and the seed of their labels, where they are not drawn. A context manager:
     leaving it ends the process.
     """
 
@@ -35,11 +36,12 @@ class Worker:
         start: str,
         count: int,
         environment: Mapping[str, str] | None = None,
+        real: tuple[str, int] | None = None,
     ):
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - __exit__ closes it
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, name, network, start, str(count)],
+            [sys.executable, __file__, name, network, start, str(count), *map(str, real or ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -99,7 +101,7 @@ def make_side(name: str, architecture, parameters, images, labels) -> inputs.Sid
     return theano_side(*given, mode)[0]
 
 
-def main(name: str, network: str, start: str, count: str) -> None:
+def main(name: str, network: str, start: str, count: str, *real: str) -> None:
     """Answer the questions on standard input."""
     answers = os.fdopen(os.dup(1), "w")
     # Whatever a library prints would be taken for an answer.
@@ -107,7 +109,10 @@ def main(name: str, network: str, start: str, count: str) -> None:
     with np.load(start) as file:
         parameters = [file[f"arr_{number}"] for number in range(len(file.files))]
     architecture = inputs.NETWORKS[network]
-    pool = inputs.images_and_labels(architecture, int(count))
+    if real:
+        pool = inputs.real_images_and_labels(real[0], int(count), int(real[1]))
+    else:
+        pool = inputs.images_and_labels(architecture, int(count))
     side = make_side(name, architecture, parameters, *pool)
     for line in sys.stdin:
         task, numbers = json.loads(line)
