@@ -18,6 +18,8 @@ Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when 
 again what fails: on this machine, or with --address on a cluster whose machines share this folder
 and the results'. The exit code is 1 where a cell failed. With --slurm the cells that are not
 finished become a job array instead, and the same command reports once all are: docs/sweeps.md.
+With --kept record and metrics of each cell are kept in a folder that may go to other machines, on
+which its cells count as finished.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from collections.abc import Sequence
 
 from foundations.reading import pasteable
 from memorization import report
-from memorization.sweep import estimate, on_ray, record, slurm, view
+from memorization.sweep import estimate, kept, on_ray, record, slurm, view
 from memorization.sweep.request import parse
 from memorization.sweep.stopping import handling, interrupted
 
@@ -39,11 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     request = parse(words, __doc__)
     record.check_same_sweep(request.results_dir, request.extra)
     every = request.cells()
-    wanted = [cell for cell in every if not cell.finished()]
+    place = request.kept
+    wanted = [
+        cell
+        for cell in every
+        if not (cell.finished() or (place is not None and kept.holds(cell, place)))
+    ]
     if request.dry_run:
         estimate.tell(every, wanted, request)
         return
     record.keep(request.results_dir, request.extra)
+    if place is not None:
+        kept.keep(every, place)
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
     if request.slurm is not None and wanted:
         slurm.submit(wanted, request)
@@ -61,8 +70,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         with handling(stop):
             failures = on_ray.run_all(wanted, request, again) if wanted else []
             print(view.table(every), flush=True)
-            place = request.results_dir
-            left_out = report.report_runs([place], place / "report", show_table=False)
+            results = request.results_dir
+            left_out = report.report_runs([results], results / "report", show_table=False)
     except KeyboardInterrupt:
         raise interrupted(asked[0] if asked else signal.SIGINT, again) from None
     if failures or left_out:

@@ -13,6 +13,7 @@ from typing import Any
 
 from foundations.errors import UserError
 from foundations.reading import printable, reason
+from memorization.sweep import kept
 from memorization.sweep.cells import PROJECT, Cell
 from memorization.sweep.request import Request
 from memorization.sweep.stopping import handling, interrupted
@@ -55,6 +56,8 @@ def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[Cell]:
                 view.ended(cell, problem)
                 if problem is not None:
                     failures.append(cell)
+                elif request.kept is not None:
+                    kept.keep([cell], request.kept)
             view.look()
         view.close()
     return failures

@@ -29,6 +29,8 @@ class Request:
     retries: int
     # What sbatch is given besides; None where Slurm is not asked for.
     slurm: tuple[str, ...] | None
+    # Where cells are kept for other machines; None for nowhere.
+    kept: Path | None
 
     def cells(self) -> list[Cell]:
         """All runs of the sweep; see `cells.planned` for what it raises."""
@@ -66,6 +68,12 @@ def _parser(documentation: str | None) -> command_line.ArgumentParser:
         help="the scripts, where they do not stand after --: names of the project's, or paths",
     )
     add("--results-dir", type=Path, default=Path("results/sweep"), metavar="DIR")
+    add(
+        "--kept",
+        type=Path,
+        metavar="DIR",
+        help="keep record and metrics of each cell, and count as finished what is kept there",
+    )
     add(
         "--dry-run",
         action="store_true",

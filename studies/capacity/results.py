@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memorization.report.runs import MeasuredRun, read_run
 from memorization.run.folder import runs_below
+from memorization.sweep.kept import runs_kept
 from studies.capacity.capacity import Shape
 from training_loop import metrics
 
@@ -47,15 +48,17 @@ def shape_of(run: MeasuredRun) -> Shape | None:
 def read(places: Iterable[Path], epochs: int, lr_start: float = 1e-3) -> dict[Shape, Stored]:
     """What the finished runs at or below `places` stored that have these epochs and this rate.
 
+    Those that a sweep kept (`--kept`) are runs as well.
+
     Raises UserError where one cannot be read.
     """
     found: dict[Shape, Stored] = {}
     for place in places:
-        for folder in runs_below(place):
-            run = read_run(folder)
+        for run in (*map(read_run, runs_below(place)), *runs_kept(place)):
             shape = shape_of(run)
             told = (run.options["epochs"], run.options["lr_start"])
-            if shape is None or not run.finished or told != (epochs, lr_start):
+            finished = run.rows[-1][metrics.EPOCH] == epochs
+            if shape is None or not finished or told != (epochs, lr_start):
                 continue
             n = run.options["patterns"][0]
             stored = found.setdefault(shape, Stored())

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from support.project import PROJECT
+from support.project import PROJECT, check_one_line, run_command
 
-from memorization.sweep import grid
+from memorization.sweep import grid, kept
 from memorization.sweep.cells import planned, script_of
 from studies.capacity import define
 
@@ -52,21 +52,33 @@ def test_a_small_cell_is_trained_found_and_drawn(tmp_path):
     for cell in cells:
         assert cell.run() is None, cell.log.read_text(encoding="utf-8")
         assert cell.finished()
+    drawn = draw(tmp_path / "c.png", tmp_path)
+    assert drawn.startswith("16-16-16-10 binary binary: 0.0")
+    # Which three seeds would have to tell.
+    assert "n_max None, bound 1.323" in drawn
+
+    # Kept, the cells count on a machine that has nothing else of them, and draw the same.
+    kept.keep(cells, tmp_path / "kept")
+    (path, _) = sorted((tmp_path / "kept").rglob("*.json.xz"))
+    assert path.stat().st_size < 20_000
+    assert draw(tmp_path / "k.png", tmp_path / "kept") == drawn
+    words = [f"{name}={value}" for name, (value,) in smallest.items()]
+    sweep = ("--kept", tmp_path / "kept", "--dry-run", "--vary", *words)
+    done = run_command("sweep", *sweep, "seed=0,1", "--", SCRIPT, *extra, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "2 cells, 2 of them finished", done.stderr
+    path.write_bytes(b"{}")
+    damaged = run_command("sweep", *sweep, "seed=0,1", "--", SCRIPT, *extra, cwd=tmp_path)
+    check_one_line(damaged, path, "no readable cell of a sweep")
+
+
+def draw(picture, place):
+    """What the drawing command says of the runs at `place`."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "studies.capacity.draw",
-            str(tmp_path),
-            "--output",
-            str(tmp_path / "c.png"),
-        ],
+        [sys.executable, "-m", "studies.capacity.draw", str(place), "--output", str(picture)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
     )
-    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("16-16-16-10 binary binary: 0.0")
-    # Which three seeds would have to tell.
-    assert "n_max None, bound 1.323" in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    return done.stdout

@@ -1,0 +1,81 @@
+"""What of a sweep's cells is kept for other machines: `DIR/<script>/<cell>.json.xz`, and counts.
+
+A file of a few kilobytes holds a finished run's record and metrics, without the errors of single
+classes and of epochs only the first, the last, the best, and each that is later than the one
+before by a twentieth.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from foundations import files, reading
+from memorization.report.runs import MeasuredRun
+from memorization.run.settings import outcome_settings
+from memorization.sweep.cells import Cell
+from training_loop import metrics
+
+ENDING = ".json.xz"
+LATER = 1.05
+
+
+def keep(cells: Sequence[Cell], place: Path) -> None:
+    """Write below `place` every finished one of `cells` that is not there yet."""
+    for cell in cells:
+        path = _path(cell, place)
+        run = cell.measured() if cell.finished() and not path.exists() else None
+        if run is None:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"record": run.record, "metrics": list(_thinned(run.rows))})
+        with files.replacing(path) as stream:
+            stream.write(lzma.compress(text.encode()))
+
+
+def holds(cell: Cell, place: Path) -> bool:
+    """Whether `cell` is kept below `place`, trained with the options that it has.
+
+    Raises UserError where its file cannot be read.
+    """
+    path = _path(cell, place)
+    if not path.exists():
+        return False
+    return outcome_settings(read(path).options) == outcome_settings(cell.options.recorded())
+
+
+def read(path: Path) -> MeasuredRun:
+    """The run that `keep` wrote to `path`, of its rows those that are kept; UserError if none."""
+    with reading.file_errors(path, "no readable cell of a sweep"):
+        try:
+            kept = json.loads(lzma.decompress(path.read_bytes()))
+        except lzma.LZMAError as error:
+            raise ValueError(str(error)) from error
+        reading.check_fields(kept, {"record": dict, "metrics": list})
+        reading.check_fields(kept["record"], {"options": dict})
+        if not kept["metrics"]:
+            raise ValueError("no epoch in it")
+    return MeasuredRun(path, kept["record"], kept["metrics"])
+
+
+def runs_kept(place: Path) -> Iterator[MeasuredRun]:
+    """All that is kept below `place`; raises as `read` does."""
+    for path in sorted(place.rglob(f"*{ENDING}")):
+        yield read(path)
+
+
+def _path(cell: Cell, place: Path) -> Path:
+    return place / cell.script.stem / f"{cell.folder.name}{ENDING}"
+
+
+def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
+    named = {len(rows), rows[-1][metrics.BEST_EPOCH]}
+    following = 1.0
+    for row in rows:
+        epoch = row[metrics.EPOCH]
+        if epoch >= following or epoch in named:
+            following = max(following, epoch * LATER)
+            yield {n: v for n, v in row.items() if metrics.parse_name(n).label is None}
