@@ -181,6 +181,8 @@ def build_training(
         updates=updates_of(loss, network, learning_rate, **optimizer),
         mode=mode,
         allow_input_downcast=True,
+        # Bop alone, without norm and biases, has no learning rate.
+        on_unused_input="ignore",
         name="train",
     )
 

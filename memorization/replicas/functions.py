@@ -70,6 +70,8 @@ def build_functions(
         updates=updates_of(total, network, learning_rate, **optimizer),
         mode=mode,
         allow_input_downcast=True,
+        # Bop alone, without norm and biases, has no learning rate.
+        on_unused_input="ignore",
         name="train",
     )
     tested = of_each(lasagne.layers.get_output(network, images, **testing))
