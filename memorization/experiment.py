@@ -31,12 +31,13 @@ from memorization.options import Options, parse
 from memorization.options.network import check_left_alone
 from memorization.own_network import Builder, OwnNetwork
 from memorization.report import draw_figures
-from memorization.run import console, environment, tensorboard
+from memorization.run import console, environment
 from memorization.run.earlier import options_of_before
 from memorization.run.folder import complete, finished_history, place_of, recover
 from memorization.run.record import describe_run
 from memorization.run.recorder import Recorder, resuming_command, same_command
 from memorization.run.settings import settings_name
+from memorization.run.trackers import Trackers
 from training_loop import loop, metrics
 from training_loop.evaluation import Examples
 from training_loop.observers import Observer
@@ -215,15 +216,14 @@ def run(
             "this schedule is for long runs; for a short one try --batch-size 25 --lr-start 0.003 "
             "--lr-fin 0.0003"
         )
-    if chosen.tensorboard:
-        tensorboard.writer_class()
+    tracked = Trackers(chosen, folder, screen.note, screen.warn)
     kept = _image_losses(chosen, data, folder)
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
     how = {"resume": bool(chosen.resume), "overwrite": chosen.overwrite}
     finished_history(folder, record, **how)
     advice = f"nothing has changed; start again with: {same_command(chosen.command)}"
-    with signals.StopRequest(advice) as stop, files.locked(folder):
+    with signals.StopRequest(advice) as stop, files.locked(folder), tracked:
         recover(folder)
         history = finished_history(folder, record, **how)
         if history is not None:
@@ -261,15 +261,14 @@ def run(
                 screen.note(losses.remark)
                 training = replace(training, test=losses.watched(training.test))
             observers = [*kept, recorder, screen, *always, *measured, *views]
-            history = _train(chosen, training, data, recorder, observers, screen, stop)
+            history = _train(chosen, training, data, recorder, observers, screen, tracked, stop)
             drawn = False
         again = resuming_command(chosen.command, folder)
         stop.advice = f"every epoch is done and saved; for the figures: {again}"
         screen.summary(history)
         if not drawn:
             draw_figures(folder, history, data)
-            if chosen.tensorboard:
-                tensorboard.add_picture(folder, "labels")
+            tracked.add_picture("labels", history)
     screen.written(folder)
     return history
 
@@ -359,6 +358,7 @@ def _train(
     recorder: Recorder,
     observers: Sequence[Observer],
     screen: console.Report,
+    tracked: Trackers,
     stop: signals.StopRequest,
 ) -> list[metrics.Row]:
     """Begin or resume the run of `recorder` and bring it to its end, unless `stop` says so."""
@@ -371,11 +371,8 @@ def _train(
         progress = recorder.progress
         if not chosen.resume:
             during.push(_discarding(recorder))
-        if chosen.tensorboard:
-            done = len(progress.history)
-            events = during.enter_context(tensorboard.writing(recorder.folder, done))
-            observers = [*observers, events]
-        observers = [*observers, Stopwatch(progress)]
+        tracked.begin(progress.history)
+        observers = [*observers, tracked, Stopwatch(progress)]
         during.enter_context(screen.running(progress.history))
         try:
             history = loop.train(

@@ -83,6 +83,16 @@ class RunOptions:
     tensorboard: bool = option_field(
         "write TensorBoard event files as well", Decides.NOTHING, default=False
     )
+    wandb: bool = option_field(
+        "track the run in Weights & Biases as well (WANDB_MODE=offline: in its folder)",
+        Decides.NOTHING,
+        default=False,
+    )
+    mlflow: bool = option_field(
+        "track the run in MLflow as well ($MLFLOW_TRACKING_URI, or <results-dir>/mlruns)",
+        Decides.NOTHING,
+        default=False,
+    )
     device: str = option_field(
         "what executes the graph", Decides.OUTCOME, parse=str, default="cpu", choices=DEVICES
     )

@@ -20,7 +20,7 @@ from memorization.measures.critical import find_critical
 from memorization.measures.held import HeldArray
 from memorization.measures.image_history import ImageHistory, load_history
 from memorization.run import folder as run_folder
-from memorization.run import tensorboard as event_files
+from memorization.run.trackers import tensorboard as event_files
 from training_loop import metrics
 from training_loop.evaluation import Evaluation
 
@@ -243,4 +243,4 @@ def test_no_writer_of_event_files(monkeypatch):
     for name in event_files.WRITERS:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match="pip install tensorboardX"):
-        event_files.writer_class()
+        event_files.check_installed()
