@@ -173,6 +173,7 @@ def test_files_of_2017_that_are_none(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("X.npy", np.zeros((8, 3, 32, 32), np.float32))
     np.save("Y.npy", LABELS)
+    np.savez("p.npz", np.zeros(1, np.float32))
     name, content, reason = FILES[case]
     np.save(f"{name}.npy", content)
     files = ["--params", "p.npz", "--images", "X.npy", "--labels", "Y.npy"]
