@@ -21,7 +21,7 @@ def run(*command, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
 
 

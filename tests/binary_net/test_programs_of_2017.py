@@ -116,7 +116,7 @@ def run(program, folder, *options, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3600,
     )
 
 

@@ -25,7 +25,7 @@ def python(program, *arguments, **environment):
 
 
 def finished(process):
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=3600)
     assert (process.returncode, errors) == (0, "")
     return output
 

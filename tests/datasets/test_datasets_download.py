@@ -300,7 +300,7 @@ def test_a_killed_download_goes_on_and_leaves_nothing(number, server, batches, t
     while not (own / PART).is_file() or not (own / PART).stat().st_size:
         assert process.poll() is None
     process.send_signal(number)
-    process.communicate(timeout=120)
+    process.communicate(timeout=3600)
     assert everything(own) == [PART]
     server.files[f"/files/{ARCHIVE}"] = serves_ranges(whole, len(whole))
     assert downloading(source, own).wait(120) == 0
@@ -311,7 +311,7 @@ def test_a_killed_download_goes_on_and_leaves_nothing(number, server, batches, t
 def test_two_processes_download_one_file_once(server, batches, tmp_path):
     source = server.offer(ARCHIVE, packed(batches))
     processes = [downloading(source, tmp_path) for _ in range(2)]
-    first, second = (process.communicate(timeout=120)[0] for process in processes)
+    first, second = (process.communicate(timeout=3600)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0] and first == second
     assert len(server.asked) == 1
 

@@ -215,7 +215,7 @@ class Reader:
             env={**self.environment, **dict(variables)},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=3600,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return done

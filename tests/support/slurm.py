@@ -68,7 +68,7 @@ class Slurm:
             env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=3600,
         )
         assert done.returncode == 0, (words, done.stderr)
         return done.stdout

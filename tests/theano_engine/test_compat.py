@@ -33,7 +33,7 @@ def test_a_child_process_starts_from_the_same_flags(flags):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stderr
     own, left, childs = done.stdout.splitlines()

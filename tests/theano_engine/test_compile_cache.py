@@ -63,7 +63,7 @@ def start(program, cache, stdin=subprocess.DEVNULL):
 
 def printed(process):
     """What the process prints until its end, which must be a good one, without a warning."""
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=3600)
     assert (process.returncode, errors) == (0, "")
     return output.strip()
 

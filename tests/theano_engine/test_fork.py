@@ -49,7 +49,7 @@ def test_children_of_a_process_that_has_computed(threads):
         env={**os.environ, "OMP_NUM_THREADS": threads},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "done"

@@ -18,7 +18,7 @@ print('theano_modules.h' in theano.config.gcc.cxxflags, theano.config.floatX)
 
 def run(program: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=3600)
 
 
 @pytest.mark.parametrize("first", ["", "ops.pool", "rewrites", "rewrites.pool", "processor"])

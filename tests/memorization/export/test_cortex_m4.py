@@ -44,7 +44,7 @@ def test_predictions_scores_and_sizes(tmp_path):
         cwd=tmp_path,
         input=images.tobytes(),
         capture_output=True,
-        timeout=300,
+        timeout=3600,
     )
     assert done.returncode == 0, done.stderr.decode()
     *lines, (_, stack) = [line.split() for line in done.stdout.decode().splitlines()]

@@ -111,7 +111,7 @@ def test_replicas_stopped_by_a_signal_go_on_together_and_alone(tmp_path):
     )
     until(process, lambda: any((tmp_path / "stopped").glob("*/seed-2_*/metrics.csv")))
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=120)[1]
+    said = process.communicate(timeout=3600)[1]
     assert process.returncode == 128 + signal.SIGTERM, said
     assert said.strip().splitlines()[-1].count("go on with") == 1
     stopped = runs(tmp_path / "stopped" / "")

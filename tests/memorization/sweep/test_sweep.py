@@ -206,7 +206,7 @@ def test_without_ray_the_extra_is_named(tmp_path):
         f"runpy.run_module('memorization', run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=3600
     )
     assert done.returncode == 2
     assert re.fullmatch(rf"{NAMED}.*Ray.*EXTRAS=sweep\n", done.stderr)

@@ -58,7 +58,7 @@ def test_what_ran_on_a_lost_machine_runs_on_another(tmp_path, cluster):
         cluster.remove_node(cluster.second, allow_graceful=False)
         # Both were under way, so that one of them is lost.
         assert max(map(epochs_done, runs)) < EPOCHS
-        output, _ = sweep.communicate(timeout=600)
+        output, _ = sweep.communicate(timeout=3600)
     assert sweep.returncode == 0, output
     assert [epochs_done(run) for run in runs] == [EPOCHS, EPOCHS]
     assert (tmp_path / "results" / "sweep" / "report" / "report.csv").exists()

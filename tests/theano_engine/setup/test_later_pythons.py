@@ -19,7 +19,7 @@ PYTHON_LINKER = theano.Mode("py", "fast_compile")
 
 def run(code: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=3600
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
