@@ -46,6 +46,7 @@ BLOCKS_LEFT_OUT = {
     ("README.md", "@inproceedings"): "BibTeX",
     ("docs/compatibility.md", "python -m pip install"): INSTALLS,
     ("docs/compatibility.md", "debootstrap"): "needs root and Debian's archive",
+    ("docs/compatibility.md", "python3 tools/try_dockerfile.py"): "needs root and Debian's archive",
     ("docs/export.md", "y = fl("): FORMULA,
     ("docs/export.md", "int network_predict("): "C: tests/memorization/export/test_c.py",
     ("docs/export.md", "2^-24"): FORMULA,
