@@ -153,7 +153,7 @@ static void backward_channel(const Shape& shape, const float* x, const float* gr
 
 // Dense layers, pixels 1: neighbours in memory are channels, of which a block is summed side by
 // side, each in the order of its images as above.
-enum { DENSE_BLOCK = 16 };
+static const ptrdiff_t DENSE_BLOCK = 16;
 
 template <int ACTIVATION>
 static void forward_dense(const Shape& shape, ptrdiff_t count, const float* x, const float* gamma,
