@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +50,8 @@ class Functions:
         return self.train(asked.inputs, asked.labels, asked.learning_rate)
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """A batch on the way to a function: to be trained on at `learning_rate`, None to be tested."""
 
     inputs: Any
@@ -272,7 +273,8 @@ def train_together(functions: Functions, courses: Sequence[Course]) -> list[list
         if not asked:
             return histories
         assert not histories, "courses of one schedule end together"
-        inputs, labels = (np.stack([getattr(a, of) for a in asked]) for of in Batch._fields[:2])
+        inputs = np.stack([batch.inputs for batch in asked])
+        labels = np.stack([batch.labels for batch in asked])
         answer = functions.answer(Batch(inputs, labels, asked[0].learning_rate))
         if asked[0].learning_rate is None:
             answers = list(zip(*answer))

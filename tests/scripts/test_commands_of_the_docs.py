@@ -197,7 +197,7 @@ class Reader:
         """What make would run, with the environment as it should be."""
         environment = ("--old-file", ".venv/.installed")
         told = subprocess.run(
-            [words[0], "--dry-run", *environment, *words[1:]],
+            [words[0], "--no-print-directory", "--dry-run", *environment, *words[1:]],
             cwd=self.folder,
             capture_output=True,
             text=True,
