@@ -33,18 +33,25 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--compiled", action="store_true", help="torch.compile as well")
     options = parser.parse_args(arguments)
+    from memorization.export import inference
+    from memorization.export.folding import fold
     from theano_engine import processor
 
     network, parameters = _network(options.width)
+    packed = fold(network)
     images = np.random.default_rng(2).integers(0, 256, (max(options.batches), 3, 32, 32))
     images = images.astype(np.uint8)
     print(f"{processor.model()}; width {options.width}; milliseconds an image")
     for threads in dict.fromkeys(options.threads):
-        sides = _sides(network, parameters, threads, options.compiled)
-        for line in _checked(network, sides, images[:CHECKED]):
+        sides = _sides(network, packed, parameters, threads, options.compiled)
+        for line in _checked(inference.scores(packed, images[:CHECKED]), sides, images[:CHECKED]):
             print(line)
         for batch in options.batches:
-            for row in _rows(sides, images[:batch], threads, options.rounds):
+            timed = dict(sides)
+            if batch == 1:
+                # As many threads as it likes; a thousand images take it most of a minute.
+                timed["packed, numpy alone"] = partial(inference.scores, packed)
+            for row in _rows(timed, images[:batch], threads, options.rounds):
                 print(row, flush=True)
 
 
@@ -72,16 +79,15 @@ def _network(width):
     return TrainedNetwork(architecture, layers, Path("drawn"), names), arrays
 
 
-def _sides(network, parameters, threads, compiled):
+def _sides(network, packed, parameters, threads, compiled):
     """Scores of uint8 images, by the name of what computes them."""
     import onnxruntime
     import torch
 
     from memorization.export import onnx_file
-    from memorization.export.folding import fold
     from memorization.export.native import NativeNetwork
 
-    sides = {"packed": partial(NativeNetwork(fold(network)).scores, threads=threads)}
+    sides = {"packed": partial(NativeNetwork(packed).scores, threads=threads)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         onnx_file.save(network, path)
@@ -124,12 +130,8 @@ def _torch_scores(model, dtype, images):
         return model(x).float().numpy()
 
 
-def _checked(network, sides, images):
+def _checked(expected, sides, images):
     """Lines on sides that are not equal; AssertionError where they have to be."""
-    from memorization.export import inference
-    from memorization.export.folding import fold
-
-    expected = inference.scores(fold(network), images)
     for name, scores in sides.items():
         found = scores(images)
         if name == "packed":
