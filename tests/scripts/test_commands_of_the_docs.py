@@ -80,6 +80,7 @@ LINES_LEFT_OUT = {
     ("docs/compatibility.md", "sh tools/install.sh"): INSTALLS,
     ("docs/experiments.md", "make results"): "trains for an hour",
     ("docs/export.md", "make venv "): INSTALLS,
+    ("docs/export.md", ".venv/bin/python benchmarks/packed_networks.py"): TIMES,
     ("docs/images.md", "python benchmarks/full_svhn.py"): (
         "trains on as many images as SVHN has: tests/scripts/test_memory.py"
     ),
