@@ -158,7 +158,8 @@ def small(network: str, rounds: int) -> dict:
         }
         taken = timing.in_turn(calls, rounds)
     samples = {name: [seconds / times * 1e3 for seconds in of] for name, of in taken.items()}
-    return summary(samples, "ms", batch_sizes=dict.fromkeys(samples, size))
+    batches = dict.fromkeys(samples, size)
+    return summary(samples, "ms", batch_sizes=batches, formats=formats(network))
 
 
 # What the project sets for its process (theano_engine/setup/blas.py and memory.py), taken back.
