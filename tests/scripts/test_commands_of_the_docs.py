@@ -89,6 +89,8 @@ LINES_LEFT_OUT = {
 STOPPED = ".venv/bin/python cifar10_random_labels.py"
 # What commands need of the optional extras: the package, by what stands in the line.
 EXTRAS = {"memorization sweep": "ray", "--to onnx": "onnxruntime"}
+# What a make that these tests run under hands on, which a reader's terminal has not.
+OF_THE_OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYTHON", "EXTRAS", "VENV")
 
 
 def left_out(listed, page, line):
@@ -154,7 +156,8 @@ class Reader:
 
     def __init__(self, folder, environment, given=()):
         self.folder = linked_project(folder)
-        self.environment = {**os.environ, "PYTHONPATH": str(self.folder), **environment}
+        inherited = {k: v for k, v in os.environ.items() if k not in OF_THE_OUTER_MAKE}
+        self.environment = {**inherited, "PYTHONPATH": str(self.folder), **environment}
         self.given = dict(given)
 
     def type(self, line):
@@ -200,6 +203,7 @@ class Reader:
         told = subprocess.run(
             [words[0], "--no-print-directory", "--dry-run", *environment, *words[1:]],
             cwd=self.folder,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=True,
