@@ -1,12 +1,16 @@
 """Patterns of +1 and -1 with labels, both drawn at random: all that a network can do is store them.
 
-The inputs of studies of capacity (Gardner and Derrida 1988; Krauth and Mezard 1989).
+The inputs of studies of capacity (Gardner and Derrida 1988; Krauth and Mezard 1989). Or a teacher
+labels them, whose rule there is to find (`datasets.teacher`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from datasets import teacher as teachers
 from datasets.pool import DataError, DataSet, Form, Source
 from foundations import memory
 from foundations.streams import Purpose, random_state
@@ -22,12 +26,21 @@ MOST_CLASSES = 1000
 _BLOCK = 1000
 
 
-def source(count: int, dimensions: int, classes: int, seed: int, label_seed: int) -> Source:
+def source(
+    count: int,
+    dimensions: int,
+    classes: int,
+    seed: int,
+    label_seed: int,
+    teacher: Sequence[int] | None = None,
+) -> Source:
     """`count` patterns to train on, (1, 1, `dimensions`) each, with labels of `classes`.
 
     `seed` names the streams of the patterns, `label_seed` those of the labels; validation and test
     set are OTHER_PATTERNS of the same kind each, from streams of their own. Fewer patterns of the
-    same seeds are the first of more. Raises DataError where there can be no such data set.
+    same seeds are the first of more. With `teacher`, the units of its hidden layers, a random
+    binary network labels all three sets, and `label_seed` names the streams of its weights. Raises
+    DataError where there can be no such data set.
     """
     for name, value, least, most in (
         ("--patterns N D, N", count, 1, MOST_PATTERNS),
@@ -39,26 +52,34 @@ def source(count: int, dimensions: int, classes: int, seed: int, label_seed: int
         if type(value) is not int or not least <= value <= most:
             raise DataError(f"{name}: wanted is a whole number from {least} to {most}")
     sizes = (count, OTHER_PATTERNS, OTHER_PATTERNS)
-    size = 4 * sum(sizes) * dimensions
+    of_teacher = [] if teacher is None else teachers.layers(dimensions, teacher, classes)
+    size = 4 * (sum(sizes) * dimensions + sum(fan_in * units for fan_in, units in of_teacher))
     if size > memory.available():
+        named = "" if teacher is None else " and this --teacher"
         raise DataError(
-            f"--patterns {count} {dimensions}: {size / 2**30:.1f} GB, more than the "
+            f"--patterns {count} {dimensions}{named}: {size / 2**30:.1f} GB, more than the "
             f"{memory.available() / 2**30:.1f} GB of memory that there are"
         )
     form = Form((1, 1, dimensions), tuple(map(str, range(classes))))
     parameters = {
         **{"count": count, "dimensions": dimensions, "classes": classes},
         **{"seed": seed, "label_seed": label_seed},
+        **({} if teacher is None else {"teacher": list(teacher)}),
     }
 
     def load(folder: str | None) -> DataSet:
         images = np.empty((sum(sizes), *form.image_shape), np.float32)
         parts = np.split(np.arange(len(images)), np.cumsum(sizes)[:-1])
+        weights = teachers.draw_weights(of_teacher, label_seed)
         labels = []
         for number, numbers in enumerate(parts):
-            _draw(images[numbers[0] : numbers[-1] + 1], seed, number)
-            stream = random_state(Purpose.PATTERN_LABELS, label_seed, number)
-            labels.append(stream.randint(0, classes, size=len(numbers), dtype=np.int64))
+            drawn = images[numbers[0] : numbers[-1] + 1]
+            _draw(drawn, seed, number)
+            if weights:
+                labels.append(teachers.labels_of(weights, drawn.reshape(-1, dimensions)))
+            else:
+                stream = random_state(Purpose.PATTERN_LABELS, label_seed, number)
+                labels.append(stream.randint(0, classes, size=len(numbers), dtype=np.int64))
         training, validation, test = parts
         return DataSet(
             "patterns",

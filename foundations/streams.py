@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     PATTERNS = 13  # number of the set
     PATTERN_LABELS = 14  # number of the set
     AUGMENTATION = 15  # epoch, counted from 1
+    TEACHER_WEIGHTS = 16  # number of the layer
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

@@ -58,7 +58,11 @@ class Options(
             return {}
         count, dimensions = self.patterns
         seeds = {"seed": self.seed, "label_seed": self.seed_of_labels}
-        return {"count": count, "dimensions": dimensions, "classes": self.classes, **seeds}
+        teacher = {} if self.teacher is None else {"teacher": list(self.teacher)}
+        return {
+            **{"count": count, "dimensions": dimensions, "classes": self.classes},
+            **{**seeds, **teacher},
+        }
 
     @property
     def lr_decay(self) -> float:

@@ -54,6 +54,15 @@ class DataOptions:
         parse=positive_int,
         metavar="K",
     )
+    teacher: Sequence[int] | None = option_field(
+        "with --data patterns: units of the hidden layers of a random binary network that labels "
+        "the patterns; alone: it has none (default: labels are random)",
+        Decides.OUTCOME,
+        unset="no",
+        parse=positive_int,
+        nargs="*",
+        metavar="N",
+    )
     data_dir: str | None = option_field(
         "folder with the data set (default: $BINARYNET_DATA, $PYLEARN2_DATA_PATH, "
         "datasets/data, in this order)",
@@ -106,6 +115,23 @@ def check_data(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
         if chosen.patterns is None:
             parser.error("--data patterns needs --patterns N D: how many, of how many values each")
         chosen.classes = chosen.classes or PATTERN_CLASSES
-    elif chosen.patterns is not None or chosen.classes is not None:
-        name = "classes" if chosen.patterns is None else "patterns"
-        parser.error(f"{flag(name)} is for --data patterns")
+        if chosen.teacher is not None:
+            _check_teacher(parser, chosen)
+        return
+    for name in ("patterns", "classes", "teacher"):
+        if getattr(chosen, name) is not None:
+            parser.error(f"{flag(name)} is for --data patterns")
+
+
+def _check_teacher(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
+    """End with a line where nothing of what a teacher labels would be trained on."""
+    if chosen.corruption == 1:
+        parser.error(
+            "--teacher labels the patterns, and --corruption 1 replaces every label; "
+            "--corruption 0 trains on the teacher's"
+        )
+    if chosen.images != "true":
+        parser.error(
+            f"--teacher labels the patterns, and --images {chosen.images} puts others in their "
+            "place; give --images true"
+        )

@@ -105,6 +105,8 @@ def _word(name: str, value: Any) -> str:
         data = own.source(value).load(None)
         value = f"{data.name}-{data.fingerprint()[:DIGITS]}"
     values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        return word
     text = "-".join(map(str, values))
     return f"{word}-{''.join(c if c.isalnum() or c in '.+-' else '-' for c in text)}"
 

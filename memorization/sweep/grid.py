@@ -23,6 +23,9 @@ DIGITS = 8
 # The sweep gives them itself: where each cell is kept, and how it begins and goes on.
 OWN_OPTIONS = ("results-dir", "name", "overwrite", "resume")
 
+# The value that is a list without anything in it, of an option that takes any number of words.
+EMPTY = "none"
+
 # An option's name without dashes, and one of its values, words separated by blanks.
 Setting = tuple[str, str]
 # The values of each option that is varied, by name.
@@ -74,6 +77,8 @@ def _normal(name: str, value: str) -> str:
         if value not in ("yes", "no"):
             raise UserError(f"{name}={printable(value)}: {flag(name)} is given or not: yes or no")
         return value
+    if option.nargs == "*" and value == EMPTY:
+        return value
     words = value.split() if option.nargs else [value]
     try:
         texts = [str(option.parse(word)) for word in words]
@@ -122,7 +127,8 @@ def arguments(settings: Sequence[Setting]) -> list[str]:
         if option is not None and option.parse is None:
             words += [f"--{name}"] if value == "yes" else []
         elif option is not None and option.nargs:
-            words += [f"--{name}", *value.split()]
+            empty = option.nargs == "*" and value == EMPTY
+            words += [f"--{name}", *([] if empty else value.split())]
         else:
             # In one word, so that a value may begin with a dash.
             words.append(f"--{name}={value}")

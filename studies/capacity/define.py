@@ -36,6 +36,8 @@ HIDDEN: dict[int, list[tuple[int, ...]]] = {
 }
 # The level that is the expected limit, within a step.
 AT_LIMIT = 3
+# The networks whose labels a teacher of the same shape tells, too.
+PLANTED: list[tuple[int, ...]] = [(16, 16), (32, 32), (64, 64)]
 
 
 def shapes(weights: str, activations: str) -> list[Shape]:
@@ -69,6 +71,11 @@ def line(shape: Shape, n: int, size: int, more: str = "") -> str:
     )
 
 
+def teacher(shape: Shape) -> str:
+    """The teacher that is a network of this shape."""
+    return f'teacher="{" ".join(map(str, shape.hidden))}"'
+
+
 def rates(times: float) -> str:
     """The first and the last learning rate, `times` those of the plan."""
     return f" lr-start={1e-3 * times:g} lr-fin={1e-5 * times:g}"
@@ -96,7 +103,13 @@ def files() -> dict[str, list[str]]:
             if shape.hidden in ((16, 16), (128, 128)):
                 n, size = sizes(shape)[AT_LIMIT]
                 longer.append(line(shape, n, size, " epochs=3000" + rates(1)))
-    return {**found, "controls.txt": controls, "three-times.txt": longer}
+    planted = [
+        line(shape, n, size, f" {teacher(shape)} corruption=0 epochs=1000{rates(1)}")
+        for shape in shapes("binary", "binary")
+        if shape.hidden in PLANTED
+        for n, size in sizes(shape)
+    ]
+    return {**found, "controls.txt": controls, "planted.txt": planted, "three-times.txt": longer}
 
 
 def main() -> None:

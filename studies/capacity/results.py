@@ -29,11 +29,12 @@ class Stored:
 
 
 def shape_of(run: MeasuredRun) -> Shape | None:
-    """The perceptron of `run`; None where it is none of the study's: norm, bias, patterns."""
+    """The perceptron of `run`; None where it is none of the study's: norm, bias, random labels."""
     options = run.options
     ordinary = options["network"] == "mlp" and options["norm"] == "batch"
     trained = options["bias"] == "yes" and not options["freeze_weights"]
-    if not (ordinary and trained and options["patterns"]):
+    # What a teacher labels is not memorised bit by bit, and its runs tell no bits.
+    if not (ordinary and trained and options["patterns"]) or options.get("teacher") is not None:
         return None
     _, inputs = options["patterns"]
     return Shape(

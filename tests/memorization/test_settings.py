@@ -35,6 +35,14 @@ def name_of(*arguments, script=SCRIPT, **defaults):
         ("--corruption 0", "seed-0_corruption-0.0"),
         ("--lr-start 0.003 --lr-fin 1e-05", "seed-0_lr-start-0.003_lr-fin-1e-05"),
         ("--network mlp --hidden 64 32 --bias no", "seed-0_network-mlp_hidden-64-32_bias-no"),
+        (
+            "--data patterns --patterns 9 5 --corruption 0 --teacher",
+            "seed-0_data-patterns_patterns-9-5_classes-2_corruption-0.0_teacher",
+        ),
+        (
+            "--data patterns --patterns 9 5 --corruption 0.5 --teacher 7 8",
+            "seed-0_data-patterns_patterns-9-5_classes-2_corruption-0.5_teacher-7-8",
+        ),
         ("--as-in-2017 --images shuffled-pixels", "seed-0_as-in-2017_images-shuffled-pixels"),
     ],
 )

@@ -20,6 +20,7 @@ from support.runs import (
 )
 
 PATTERNS = ("--data", "patterns", "--patterns", "80", "30")
+MLP = (*PATTERNS, "--network", "mlp")
 OPTIONS = (
     *(*PATTERNS, "--network", "mlp", "--hidden", "40", "20"),
     *("--epochs", "100", "--batch-size", "10", "--lr-fin", "1e-3", "--quiet"),
@@ -33,7 +34,9 @@ EVERY = {
     "cifar10_stochastic_sigmoid_random_labels": ("--norm", "frozen", "--bias", "no"),
     "svhn_random_labels": ("--images", "gaussian"),
     "svhn_random_labels_dropout": ("--train-size", "70"),
-    "svhn_random_labels_l2_regularization": ("--label-seed", "4"),
+    "svhn_random_labels_l2_regularization": (
+        *("--label-seed", "4", "--teacher", "20", "10", "--corruption", "0"),
+    ),
 }
 IN_EVERY_TEST_RUN = ("cifar10_random_labels",)
 
@@ -49,6 +52,12 @@ IN_EVERY_TEST_RUN = ("cifar10_random_labels",)
         (("--patterns", "80", "30"), ("--patterns is for --data patterns",)),
         (("--classes", "4"), ("--classes is for --data patterns",)),
         (("--data", "patterns", "--patterns", "80"), ("--patterns",)),
+        (("--teacher", "8"), ("--teacher is for --data patterns",)),
+        (("--synthetic", "--teacher"), ("--teacher is for --data patterns",)),
+        ((*MLP, "--teacher", "8"), ("--teacher", "--corruption 1", "--corruption 0")),
+        ((*MLP, "--teacher", "0", "--corruption", "0"), ("--teacher", "0")),
+        ((*MLP, "--teacher", "8", "--corruption", "0", "--images", "gaussian"), ("--images true",)),
+        ((*MLP, "--teacher", "99999", "--corruption", "0"), ("--teacher", "65535")),
     ],
 )
 def test_one_line_for_what_does_not_go_together(more, told, tmp_path):
