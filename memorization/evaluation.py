@@ -7,7 +7,7 @@ import csv
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +25,7 @@ from memorization.parameter_files import read_parameters, widths_of
 from memorization.run.folder import runs_below
 from memorization.run.labels import images_and_labels
 from memorization.run.record import RUN_FILE, load_record
+from memorization.run.settings import completed
 from training_loop import metrics
 from training_loop.evaluation import Evaluation, evaluate
 
@@ -116,8 +117,9 @@ def run(chosen: argparse.Namespace, default_data: str) -> Evaluation:
 
     Without --params it is the newest run on the data set `default_data`.
     """
-    params, images, labels, architecture = load(chosen, default_data)
-    test = _test_of(params, images, architecture, chosen)
+    loaded = load(chosen, default_data)
+    params, labels = loaded.params, loaded.labels
+    test = _test_of(loaded, chosen)
     start = time.perf_counter()
     result = evaluate(test, np.arange(len(labels)), labels, BATCH_SIZE)
     run_time = time.perf_counter() - start
@@ -148,16 +150,28 @@ def command(main: Callable[[], Any]) -> NoReturn:
     command_line.run_command(main)
 
 
-def _test_of(
-    params: Path, images, architecture: Architecture | OwnNetwork | None, chosen: argparse.Namespace
-) -> Callable:
-    """What gives losses and predictions of image numbers and labels; see `training_loop.evaluate`.
+@dataclass(frozen=True)
+class Loaded:
+    """What is evaluated: saved parameters, images (n, *image shape), labels (n,).
 
-    `architecture` is None for a packed file, which needs no Theano.
+    `architecture` is the network's, None for a packed file, which needs no Theano; `margin` that of
+    the run's loss.
     """
+
+    params: Path
+    images: np.ndarray
+    labels: np.ndarray
+    architecture: Architecture | OwnNetwork | None
+    margin: float = 1.0
+
+
+def _test_of(loaded: Loaded, chosen: argparse.Namespace) -> Callable:
+    """What gives losses and predictions of image numbers and labels, as `evaluate` asks."""
+    params, images, margin = loaded.params, loaded.images, loaded.margin
+    architecture = loaded.architecture
     if architecture is None:
         network = packed.load(params)
-        return scored.test_of(lambda x: inference.scores(network, x), images)
+        return scored.test_of(lambda x: inference.scores(network, x), images, margin)
     # Late, since they import Theano.
     from memorization import functions, networks
 
@@ -169,19 +183,17 @@ def _test_of(
     networks.replace_weights_by_sign(network)
     if chosen.device == "cpu" and architecture.binary:
         # Bit for bit what exported networks compute.
-        return scored.test_of(functions.build_scores(network), images)
+        return scored.test_of(functions.build_scores(network), images, margin)
     mode = functions.execution_mode(chosen.device, mixed=architecture.mixed)
-    return functions.build_test(network, functions.shared_pool(images), mode=mode)
+    pool = functions.shared_pool(images)
+    return functions.build_test(network, pool, margin=margin, mode=mode)
 
 
-def load(
-    chosen: argparse.Namespace, default_data: str
-) -> tuple[Path, np.ndarray, np.ndarray, Architecture | OwnNetwork | None]:
-    """Path of the parameters, images (n, *image shape), labels (n,), the network's architecture.
-
-    Without --params the newest run on the data set `default_data`. The network never draws its
-    weights: of binary ones the evaluation sees the signs alone, float ones stay as they are. The
-    architecture is None where the parameters are those of a packed file.
+def load(chosen: argparse.Namespace, default_data: str) -> Loaded:
+    """What the options name: without --params the newest run on the data set `default_data`.
+    The network never draws its
+       weights: of binary ones the evaluation sees the signs alone, float ones stay as they are. The
+       architecture is None where the parameters are those of a packed file.
     """
     if chosen.params is not None and not chosen.params.exists():
         raise UserError(f"{chosen.params}: no such file; --params names saved parameters")
@@ -201,6 +213,7 @@ def load(
             "files of 2017 give --images and --labels"
         )
     record = load_record(folder)
+    margin = completed(record["options"])["margin"]
     params = chosen.params or folder / record["parameters"]
     if exported:
         if differing := _other_run(packed.load(params).record, record):
@@ -208,10 +221,10 @@ def load(
                 f"{params}: not exported from the run whose {RUN_FILE} lies beside it: its "
                 f"{differing} is another"
             )
-        return params, *_images_and_labels(chosen, folder, record), None
+        return Loaded(params, *_images_and_labels(chosen, folder, record), None, margin)
     architecture = from_record(record["network"])
     if isinstance(architecture, OwnNetwork):
-        return params, *_images_and_labels(chosen, folder, record), architecture
+        return Loaded(params, *_images_and_labels(chosen, folder, record), architecture, margin)
     if chosen.builder is not None:
         raise UserError(f"--builder: the suite itself built the network of {params}; leave it out")
     arrays = read_parameters(params)
@@ -224,7 +237,7 @@ def load(
             f"{list(architecture.widths)}; were these parameters saved by another run?"
         )
     images, labels = _images_and_labels(chosen, folder, record)
-    return params, images, labels, replace(architecture, stochastic=False)
+    return Loaded(params, images, labels, replace(architecture, stochastic=False), margin)
 
 
 def _images_and_labels(chosen, folder, record):
@@ -276,11 +289,11 @@ def _load_files_of_2017(chosen):
         exported = packed.load(chosen.params)
         if (exported.image_shape, len(exported.class_names)) != (IMAGE_SHAPE, N_CLASSES):
             raise UserError(f"{chosen.params}: a network for other images or classes (--images)")
-        return chosen.params, images, labels, None
+        return Loaded(chosen.params, images, labels, None)
     arrays = read_parameters(chosen.params)
     widths = widths_of(arrays, str(chosen.params))
     architecture = Architecture(tuple(widths), activation=chosen.activation)
-    return chosen.params, images, labels, architecture
+    return Loaded(chosen.params, images, labels, architecture)
 
 
 def _read_array(path: Path, option: str) -> np.ndarray:

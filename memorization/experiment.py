@@ -236,6 +236,7 @@ def run(
                     output,
                     data.images,
                     penalty=_penalty(chosen, output),
+                    margin=chosen.margin,
                     optimizer={"optimizer": chosen.optimizer, **chosen.optimizer_options},
                     testing=testing or functions.DETERMINISTIC,
                     margins=bool(kept),

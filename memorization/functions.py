@@ -55,9 +55,9 @@ def _check_configuration() -> None:
             )
 
 
-def squared_hinge(target, output):
-    """`max(0, 1 - target * output) ** 2` per image and class, targets +1 and -1."""
-    return T.sqr(T.maximum(0.0, 1.0 - target * output))
+def squared_hinge(target, output, margin: float = 1.0):
+    """`max(0, margin - target * output) ** 2` per image and class, targets +1 and -1."""
+    return T.sqr(T.maximum(0.0, margin - target * output))
 
 
 def one_hot_signs(labels, n_classes: int):
@@ -129,6 +129,7 @@ def build_functions(
     images: np.ndarray,
     *,
     penalty: Any = None,
+    margin: float = 1.0,
     optimizer: Mapping[str, Any] = ADAM,
     testing: Mapping[str, bool] = DETERMINISTIC,
     augment: bool = False,
@@ -138,16 +139,16 @@ def build_functions(
     """Compile `network`'s training and test functions over the pool `images` (n, 3, 32, 32).
 
     Their inputs are image numbers into the pool, which is uint8, scaled batch by batch, or float32
-    as it is. `penalty`, a scalar expression, is added to the training loss. `optimizer` holds its
-    name and options, as `optimizers.updates_of` takes them; `testing` the keywords of `get_output`
-    when testing. With `augment` training takes each image's view (batch, 3) after the numbers, as
-    `augmentation.draw_views` draws them; with `margins` the test function returns the images'
-    margins besides.
+    as it is. `penalty`, a scalar expression, is added to the training loss; `margin` is that of
+    `squared_hinge`. `optimizer` holds its name and options, as `optimizers.updates_of` takes them;
+    `testing` the keywords of `get_output` when testing. With `augment` training takes each image's
+    view (batch, 3) after the numbers, as `augmentation.draw_views` draws them; with `margins` the
+    test function returns the images' margins besides.
     """
     pool = shared_pool(images)
     return Functions(
-        build_training(network, pool, penalty, optimizer, augment, mode),
-        build_test(network, pool, testing, margins, mode),
+        build_training(network, pool, penalty, margin, optimizer, augment, mode),
+        build_test(network, pool, testing, margin, margins, mode),
     )
 
 
@@ -160,6 +161,7 @@ def build_training(
     network: lasagne.layers.Layer,
     pool,
     penalty: Any = None,
+    margin: float = 1.0,
     optimizer: Mapping[str, Any] = ADAM,
     augment: bool = False,
     mode: Any = None,
@@ -172,7 +174,7 @@ def build_training(
         inputs.insert(1, views)
         images = seen(images, views)
     output = lasagne.layers.get_output(network, images, deterministic=False)
-    loss = T.mean(squared_hinge(targets(network, labels), output))
+    loss = T.mean(squared_hinge(targets(network, labels), output, margin))
     if penalty is not None:
         loss = loss + penalty
     return theano.function(
@@ -191,6 +193,7 @@ def build_test(
     network: lasagne.layers.Layer,
     pool,
     testing: Mapping[str, bool] = DETERMINISTIC,
+    margin: float = 1.0,
     margins: bool = False,
     mode: Any = None,
 ) -> Callable:
@@ -200,7 +203,7 @@ def build_test(
     """
     numbers, labels, _ = _inputs()
     output = lasagne.layers.get_output(network, to_unit_range(pool[numbers]), **testing)
-    losses = squared_hinge(targets(network, labels), output).mean(axis=1)
+    losses = squared_hinge(targets(network, labels), output, margin).mean(axis=1)
     predicted = predicted_classes(network, output)
     told = [losses, predicted, *([margins_of(network, labels, output)] if margins else [])]
     return theano.function([numbers, labels], told, mode=mode, name="test")

@@ -9,16 +9,18 @@ import numpy as np
 from memorization.export.inference import predicted_classes
 
 
-def test_of(scores: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> Callable:
+def test_of(
+    scores: Callable[[np.ndarray], np.ndarray], images: np.ndarray, margin: float = 1.0
+) -> Callable:
     """A function of image numbers and labels, (n,) int64 both, as `training_loop.evaluate` takes.
 
-    It returns the squared hinge loss (n,) float32 and the predicted class (n,) of each image.
-    `scores` gives the outputs (n, outputs) float32 of images (n, *image shape).
+    It returns the squared hinge loss of that `margin` (n,) float32 and the predicted class (n,) of
+    each image. `scores` gives the outputs (n, outputs) float32 of images (n, *image shape).
     """
 
     def test(numbers: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outputs = scores(images[numbers])
-        hinge = np.maximum(0, 1 - _targets(labels, outputs.shape[1]) * outputs)
+        hinge = np.maximum(0, margin - _targets(labels, outputs.shape[1]) * outputs)
         return np.square(hinge).mean(axis=1), predicted_classes(outputs)
 
     return test

@@ -9,6 +9,7 @@ from memorization.command_line import (
     ArgumentParser,
     below_one,
     non_negative_float,
+    positive_float,
     positive_fraction,
 )
 from memorization.option import Decides, flag, option_field
@@ -27,7 +28,15 @@ DEFAULTS = {"momentum": 0.9, "bop_threshold": 1e-8, "bop_adaptivity": 1e-4}
 
 @dataclass(frozen=True)
 class OptimizerOptions:
-    """The optimizer and what it is told."""
+    """The loss, the optimizer and what it is told."""
+
+    margin: float = option_field(
+        "the loss is max(0, F - target * output)^2: by how much an output is to be right",
+        Decides.OUTCOME,
+        parse=positive_float,
+        metavar="F",
+        default=1.0,
+    )
 
     optimizer: str = option_field(
         "adam, sgd (--momentum), or bop: binary weights without latent values (docs/training.md)",

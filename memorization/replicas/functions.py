@@ -25,6 +25,7 @@ def build_functions(
     pools: Sequence[np.ndarray],
     *,
     optimizer: Mapping[str, Any],
+    margin: float = 1.0,
     testing: Mapping[str, bool] = DETERMINISTIC,
     mode: Any = None,
 ) -> Functions:
@@ -57,7 +58,7 @@ def build_functions(
         return output.reshape((batch * replicas, outputs))
 
     trained = of_each(lasagne.layers.get_output(network, images, deterministic=False))
-    hinges = squared_hinge(targets, trained)
+    hinges = squared_hinge(targets, trained, margin)
     of_network = hinges.reshape((batch, replicas, outputs)).dimshuffle(1, 0, 2)
     sums = of_network.reshape((replicas, batch * outputs)).sum(axis=1)
     # As T.mean divides, by one size after the other, and so that Theano finds no constant to fold:
@@ -80,6 +81,6 @@ def build_functions(
         if outputs > 1
         else T.cast(T.ge(tested[:, 0], np.float32(0)), "int64")
     )
-    told = [squared_hinge(targets, tested).mean(axis=1), predicted]
+    told = [squared_hinge(targets, tested, margin).mean(axis=1), predicted]
     by_network = [values.reshape((batch, replicas)).T for values in told]
     return Functions(train, theano.function([numbers, labels], by_network, mode=mode, name="test"))

@@ -131,6 +131,7 @@ def _train(group: Sequence[Replica], stop: signals.StopRequest) -> None:
         network,
         [replica.data.images for replica in group],
         optimizer={"optimizer": first.chosen.optimizer, **first.chosen.optimizer_options},
+        margin=first.chosen.margin,
         testing=first.testing or functions.DETERMINISTIC,
         mode=functions.execution_mode(first.chosen.device, mixed=mixed),
     )

@@ -107,6 +107,7 @@ def _check(record: Any) -> None:
     options, network, data = record["options"], record["network"], record["data"]
     reading.check_fields(options, {"data_dir": (str, type(None))})
     reading.check_fields(options, {"synthetic": bool, "train_size": (int, type(None))})
+    reading.check_fields({"margin": 1.0, **options}, {"margin": (int, float)})
     architecture = from_record(network)
     reading.check_fields({"initial": None, **record}, {"initial": (str, type(None))})
     reading.check_fields(data, {"name": str, "fingerprint": str, "class_names": list})

@@ -27,14 +27,15 @@ OPTIONS = {
 class Peer:
     """A dense layer of weights of one bit and a bias, trained on the mean squared hinge loss."""
 
-    def __init__(self, W, b):
+    def __init__(self, W, b, margin=1):
+        self.margin = margin
         self.W, self.b = W.astype(np.float64), b.astype(np.float64)
         self.kept = [np.zeros_like(a) for a in (self.W, self.W, self.b, self.b)]
         self.steps = 0
 
     def gradients(self, x, labels):
         targets = 2 * np.eye(CLASSES)[labels] - 1
-        margins = 1 - targets * (x @ np.where(self.W > 0, 1, -1) + self.b)
+        margins = self.margin - targets * (x @ np.where(self.W > 0, 1, -1) + self.b)
         self.loss = np.mean(np.maximum(margins, 0) ** 2)
         of_outputs = -2 * targets * np.maximum(margins, 0) / margins.size
         return x.T @ of_outputs, of_outputs.sum(0)
@@ -107,6 +108,23 @@ def test_steps_of_plain_numpy(optimizer, device):
     assert flipped > 0
     if optimizer == "bop":
         assert set(np.unique(network.W.get_value())) == {-1, 1}
+
+
+def test_the_margin_of_the_loss_is_that_of_steps_and_of_tests():
+    network, margin = one_layer(), 3.75
+    peer = Peer(*(a.copy() for a in lasagne.layers.get_all_param_values(network)), margin)
+    random = np.random.RandomState(2)
+    images = random.uniform(-1, 1, (BATCH, 1, 1, PIXELS)).astype(np.float32)
+    labels, numbers = random.randint(0, CLASSES, BATCH), np.arange(BATCH)
+    optimizer = {"optimizer": "sgd", **OPTIONS["sgd"]}
+    compiled = functions.build_functions(network, images, margin=margin, optimizer=optimizer)
+    for _ in range(3):
+        tested = compiled.test(numbers, labels)[0]
+        loss = float(compiled.train(numbers, labels, RATE))
+        peer.step(images.reshape(BATCH, -1), labels, "sgd")
+        assert loss == pytest.approx(peer.loss, rel=1e-5)
+        assert np.mean(tested) == pytest.approx(peer.loss, rel=1e-5)
+        np.testing.assert_allclose(network.W.get_value(), peer.W, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

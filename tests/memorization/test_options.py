@@ -18,7 +18,7 @@ ARGUMENTS += ("--corruption", "0.5", "--quiet", "--name", "run")
 LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every", "images", "data")
 LATER += ("wandb", "mlflow", "teacher")
 LATER += ("optimizer", "momentum", "bop_threshold", "bop_adaptivity", "stop_at", "keep")
-LATER += ("dropout", "l2", "l2_layers", "augment")
+LATER += ("margin", "dropout", "l2", "l2_layers", "augment")
 
 
 def with_options(run, **options):

@@ -34,6 +34,8 @@ def name_of(*arguments, script=SCRIPT, **defaults):
         ("--corruption 0.5 --train-size 500", "seed-0_train-size-500_corruption-0.5"),
         ("--corruption 0", "seed-0_corruption-0.0"),
         ("--lr-start 0.003 --lr-fin 1e-05", "seed-0_lr-start-0.003_lr-fin-1e-05"),
+        ("--margin 1", "seed-0"),
+        ("--margin 12.5", "seed-0_margin-12.5"),
         ("--network mlp --hidden 64 32 --bias no", "seed-0_network-mlp_hidden-64-32_bias-no"),
         (
             "--data patterns --patterns 9 5 --corruption 0 --teacher",

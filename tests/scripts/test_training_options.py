@@ -23,6 +23,7 @@ DROPOUT = "cifar10_train_acc_dropout"
 L2 = "svhn_random_labels_l2_regularization"
 BOP = ("--optimizer", "bop", "--bop-threshold", "1e-6", "--bop-adaptivity", "0.01")
 SGD = ("--optimizer", "sgd", "--momentum", "0.5", "--lr-start", "0.05", "--lr-fin", "0.01")
+SGD = (*SGD, "--margin", "1.5")
 REGULARISED = ("--dropout", "0", "0.25", "--l2", "1e-5", "--l2-layers", "all")
 RUNS = {
     "bop, best": (STOCHASTIC, (*BOP, "--augment", "--keep", "best")),
@@ -86,7 +87,8 @@ def test_evaluated_with_what_was_kept(whole, tmp_path):
     name, run = whole
     script, options = ALL[name]
     (parameters,) = run.glob("model_parameters*.npz")
-    done = run_script("svhn_evaluation_random_labels.py", "--params", parameters, cwd=tmp_path)
+    named = ("--params", parameters, "--predictions", "each.csv")
+    done = run_script("svhn_evaluation_random_labels.py", *named, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     wrong, of = re.search(r"training_error = \S+ \((\d+) of (\d+) images\)", done.stdout).groups()
     rows = metrics(run)
@@ -95,6 +97,9 @@ def test_evaluated_with_what_was_kept(whole, tmp_path):
     if script != STOCHASTIC or "bop" in options:
         error = int(wrong) / int(of)
         assert error == pytest.approx(float(rows[kept - 1]["training_error"]), abs=1e-9)
+        with open(tmp_path / "each.csv", encoding="utf-8", newline="") as stream:
+            losses = [float(line["loss"]) for line in csv.DictReader(stream)]
+        assert np.mean(losses) == pytest.approx(float(rows[kept - 1]["training_loss"]), rel=1e-5)
     with np.load(parameters) as stored:
         binary = {array.ndim > 1 and set(np.unique(array)) == {-1, 1} for array in stored.values()}
     assert (True in binary) == ("bop" in options)
@@ -139,6 +144,8 @@ def test_what_is_kept_is_in_the_state(whole, tmp_path):
 
 
 REFUSED = {
+    ("--margin", "0"): "--margin",
+    ("--margin", "nan"): "--margin",
     ("--momentum", "0.5"): "--momentum",
     ("--optimizer", "sgd", "--momentum", "1"): "--momentum",
     ("--optimizer", "adamw"): "--optimizer",

@@ -59,7 +59,7 @@ def train_both(folder, options, seeds):
     [
         DEEP,
         (*DEEP, "--activations", "relu", "--label-seed", "7", "--norm", "frozen", "--keep", "best"),
-        ("--norm", "none", "--bias", "no", "--corruption", "0", "--teacher"),
+        ("--norm", "none", "--bias", "no", "--corruption", "0", "--teacher", "--margin", "2.5"),
         (*DEEP, "--freeze-weights"),
     ],
     ids=" ".join,
