@@ -37,6 +37,7 @@ class Purpose(IntEnum):
     PATTERN_LABELS = 14  # number of the set
     AUGMENTATION = 15  # epoch, counted from 1
     TEACHER_WEIGHTS = 16  # number of the layer
+    SBPI = 17
 
 
 def random_state(purpose: Purpose, seed: int, first: int = 0, second: int = 0):

@@ -240,7 +240,7 @@ def load(chosen: argparse.Namespace, default_data: str) -> Loaded:
     return Loaded(params, images, labels, replace(architecture, stochastic=False), margin)
 
 
-def _images_and_labels(chosen, folder, record):
+def _images_and_labels(chosen, folder, record) -> tuple[np.ndarray, np.ndarray]:
     """Those of the run in `folder` that the options choose."""
     which = (chosen.count, chosen.set_name, chosen.true_labels)
     return images_and_labels(folder, record, chosen.data_dir, *which)

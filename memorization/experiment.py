@@ -124,10 +124,10 @@ def network(
     not fit.
     """
     form = form or _source(name, chosen).form
-    drawn = stochastic and chosen.weights == "binary" and chosen.optimizer != "bop"
+    drawn = stochastic and chosen.weights == "binary" and chosen.latent_weights
     remark = None
     if stochastic and not drawn:
-        why = "--optimizer bop" if chosen.optimizer == "bop" else "--weights float"
+        why = "--weights float" if chosen.latent_weights else f"--optimizer {chosen.optimizer}"
         remark = f"{why}: this experiment's weights are not drawn"
     architecture = Architecture(
         WIDTHS[name] if chosen.network == "cnn" else tuple(chosen.hidden or ()),
@@ -148,7 +148,7 @@ def network(
 
     output = networks.build(architecture, chosen.seed)
     initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
-    if chosen.optimizer == "bop":
+    if not chosen.latent_weights:
         networks.binarize_weights(output)
     return Network(output, architecture, initial, remark)
 
@@ -169,7 +169,7 @@ def network_of(builder: Builder, chosen: Options, form: Form) -> Network:
     with networks.layer_streams(chosen.seed, 0):
         output = described.build(builder)
     initial = None if chosen.init is None else networks.start_from(output, Path(chosen.init))
-    if chosen.optimizer == "bop":
+    if not chosen.latent_weights:
         networks.binarize_weights(output)
     return Network(output, described, initial)
 

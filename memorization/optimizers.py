@@ -10,12 +10,14 @@ optimizer keeps from step to step bears the name of its parameter, under which a
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 import binary_net
 from binary_net import lasagne
+from foundations.streams import Purpose, mrg_seed
 from memorization.networks import parameter_names
 from theano_engine import T, theano
 
@@ -81,6 +83,47 @@ def bop_updates(
         _name_adam(of_others, network)
         updates.update(of_others)
     return updates
+
+
+def sbpi_updates(
+    loss,
+    network,
+    learning_rate,
+    sbpi_probability: float,
+    margin: float,
+    seed: int | Sequence[int],
+) -> OrderedDict:
+    """SBPI on a binary perceptron of one output (Baldassi et al. 2007, PNAS 104:11079).
+
+    The hidden states h of its weights, odd whole numbers, are W itself. A step sees a single
+    pattern xi of +1 and -1, whose stability is D = target * output. D <= 0: `h_i <- h_i + 2 target
+    xi_i`. 0 < D < margin: with `sbpi_probability` the same of those i alone whose weight has the
+    sign of target xi_i, so that no weight changes. Else nothing. No learning rate.
+
+    It is told by the straight-through gradient of the squared hinge, `-2 max(0, margin - D) target
+    xi_i`, all of whose numbers are whole but for the margin. One draw a step, from a stream named
+    by `seed` (layer_01/W/sbpi_stream); of networks side by side each has a seed.
+    """
+    (W,) = lasagne.layers.get_all_params(network, binary=True)
+    (gradient,) = binary_net.compute_grads(loss, network)
+    seeds = (seed,) if isinstance(seed, int) else seed
+    drawn = _draw_of_each(seeds, f"{parameter_names(network)[W]}/sbpi_stream")
+    drawn = drawn.dimshuffle(0, "x", "x") if W.ndim == 3 else drawn[0]
+    wanted = -T.sgn(gradient)
+    wrong = T.ge(abs(gradient), 2 * np.float32(margin))
+    agreeing = T.gt(wanted * W, 0) & T.lt(drawn, np.float32(sbpi_probability))
+    return OrderedDict([(W, W + T.switch(wrong | agreeing, 2 * wanted, np.float32(0)))])
+
+
+def _draw_of_each(seeds: Sequence[int], name: str):
+    """A number from 0 to 1 for each of `seeds`, (R,) float32, each from a stream of its own."""
+    streams = [mrg_seed(Purpose.SBPI, seed) for seed in seeds]
+    generator = theano.sandbox.rng_mrg.MRG_RandomStreams(streams[0])
+    drawn = generator.uniform((len(streams),), nstreams=len(streams))
+    ((state, *_),) = generator.state_updates
+    state.set_value(np.array(streams, np.int32))
+    state.name = name
+    return drawn
 
 
 def _name_adam(updates: OrderedDict, network) -> None:

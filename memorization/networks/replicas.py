@@ -118,4 +118,7 @@ class OfReplica:
             return whole
         if whole.ndim == 1:
             return np.split(whole, self._replicas)[self._number]
+        if whole.ndim == 2:
+            # The state of a random stream each, which alone is (1, 6).
+            return whole[self._number : self._number + 1]
         return whole[self._number]

@@ -9,6 +9,7 @@ from typing import Any
 
 from memorization.command_line import ArgumentParser, below_one, non_negative_float
 from memorization.option import Decides, option_field
+from memorization.options.optimizer import WITHOUT_LATENT_WEIGHTS
 
 NO_DROPOUT = (0.0, 0.0)
 LAYERS = ("dense", "all")
@@ -86,8 +87,8 @@ def check_regularisers(
             f"--freeze-weights: --l2 {chosen.l2:g} penalises weights, and these would not move; "
             "with --l2 0 there is no penalty"
         )
-    if chosen.optimizer == "bop":
+    if chosen.optimizer in WITHOUT_LATENT_WEIGHTS:
         parser.error(
-            f"--optimizer bop: --l2 {chosen.l2:g} penalises real-valued weights, and bop knows "
-            "none; with --l2 0 there is no penalty"
+            f"--optimizer {chosen.optimizer}: --l2 {chosen.l2:g} penalises real-valued weights, "
+            f"and {chosen.optimizer} knows none; with --l2 0 there is no penalty"
         )

@@ -127,10 +127,13 @@ def _train(group: Sequence[Replica], stop: signals.StopRequest) -> None:
     first = group[0]
     network = side_by_side([replica.network.output for replica in group])
     mixed = first.network.architecture.mixed
+    optimizer = {"optimizer": first.chosen.optimizer, **first.chosen.optimizer_options}
+    if "seed" in optimizer:
+        optimizer["seed"] = [replica.chosen.seed for replica in group]
     compiled = build_functions(
         network,
         [replica.data.images for replica in group],
-        optimizer={"optimizer": first.chosen.optimizer, **first.chosen.optimizer_options},
+        optimizer=optimizer,
         margin=first.chosen.margin,
         testing=first.testing or functions.DETERMINISTIC,
         mode=functions.execution_mode(first.chosen.device, mixed=mixed),

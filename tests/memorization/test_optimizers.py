@@ -9,7 +9,6 @@ import binary_net
 from binary_net import lasagne
 from memorization import functions, networks
 from memorization.architecture import Architecture
-from memorization.options.optimizer import OPTIMIZERS
 from theano_engine import T, theano
 
 RATE, STEPS, BATCH = 0.01, 8, 10
@@ -78,7 +77,7 @@ def one_layer():
     return networks.build(architecture)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIONS)
 @pytest.mark.parametrize("device", ["cpu", "torch-cpu"])
 def test_steps_of_plain_numpy(optimizer, device):
     if device == "torch-cpu":
@@ -127,7 +126,7 @@ def test_the_margin_of_the_loss_is_that_of_steps_and_of_tests():
         np.testing.assert_allclose(network.W.get_value(), peer.W, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIONS)
 def test_all_that_is_kept_has_a_name_of_its_own(optimizer):
     network = networks.build(Architecture((9, 8), kind="mlp", image_shape=(1, 5, 5)))
     compiled = functions.build_functions(

@@ -23,6 +23,8 @@ PATTERNS = (
 )
 # In the name of a run, which --name cannot give to several.
 DEEP = ("--hidden", "9", "7", "--classes", "10")
+# Whose draws are of a stream for each seed.
+SBPI = ("--optimizer", "sbpi", "--norm", "none", "--bias", "no", "--batch-size", "1")
 
 
 def runs(folder):
@@ -61,6 +63,7 @@ def train_both(folder, options, seeds):
         (*DEEP, "--activations", "relu", "--label-seed", "7", "--norm", "frozen", "--keep", "best"),
         ("--norm", "none", "--bias", "no", "--corruption", "0", "--teacher", "--margin", "2.5"),
         (*DEEP, "--freeze-weights"),
+        (*SBPI, "--margin", "3"),
     ],
     ids=" ".join,
 )
