@@ -21,11 +21,9 @@ from datasets.labelled_sets import LabelledSets
 from datasets.transformations import transformed, with_images
 from foundations import files
 from foundations.errors import UserError
-from memorization import command_line, own_network, rehearsal, signals
+from memorization import command_line, measuring, own_network, rehearsal, signals
 from memorization.architecture import WIDTHS, Architecture, check_images
 from memorization.augmentation import Augmentation
-from memorization.measures.columns import Measures
-from memorization.measures.image_losses import ImageLosses
 from memorization.measures.replaced import ReplacedLabels
 from memorization.options import Options, parse
 from memorization.options.network import check_left_alone
@@ -217,7 +215,8 @@ def run(
             "--lr-fin 0.0003"
         )
     tracked = Trackers(chosen, folder, screen.note, screen.warn)
-    kept = _image_losses(chosen, data, folder)
+    counted = schedule(chosen).counted(len(data.training.numbers))
+    kept = measuring.image_losses(chosen, counted, folder)
     # Twice: what has to be refused leaves no trace, and another process may have been in the folder
     # until the lock was ours.
     how = {"resume": bool(chosen.resume), "overwrite": chosen.overwrite}
@@ -245,12 +244,14 @@ def run(
                 )
                 views, training = _augmented(chosen, compiled, len(data.images))
                 rehearsal.compiled(training, examples(data), schedule(chosen))
-                measured = _measures(chosen, output, data, folder, mode)
+                measured = measuring.measures(
+                    chosen, output, data, folder, compiled.test, testing, mode
+                )
             state = functions.state_variables(
                 output,
                 compiled.train,
                 compiled.test,
-                *(function for of in measured for function in of.functions.compiled),
+                *(function for of in measured for function in of.compiled),
             )
             for of in measured:
                 state.update(of.state)
@@ -328,28 +329,6 @@ def _penalty(chosen: Options, output: Any) -> Any:
     from memorization import networks
 
     return networks.l2_penalty(output, chosen.l2, chosen.l2_layers)
-
-
-def _measures(
-    chosen: Options, output: Any, data: LabelledSets, folder: Path, mode: Any
-) -> list[Measures]:
-    """What --measure adds to the observers of the run in `folder`."""
-    if not chosen.measure:
-        return []
-    from memorization.measures.functions import build_measuring_functions
-
-    functions = build_measuring_functions(output, mode)
-    return [Measures(folder, data, functions, corruption=chosen.corruption, seed=chosen.seed)]
-
-
-def _image_losses(chosen: Options, data: LabelledSets, folder: Path) -> list[ImageLosses]:
-    """What --history adds to the observers of the run in `folder`, which has room for it."""
-    if chosen.history is None:
-        return []
-    images = schedule(chosen).counted(len(data.training.numbers))
-    losses = ImageLosses(folder, images, chosen.epochs)
-    losses.check_room()
-    return [losses]
 
 
 def _train(

@@ -157,6 +157,12 @@ def shared_pool(images: np.ndarray):
     return theano.shared(images, name=POOL_NAME, borrow=True)
 
 
+def pool_of(function: Any) -> Any:
+    """The shared variable that the compiled `function` cuts its batches of images from."""
+    (pool,) = (variable for variable in function.get_shared() if variable.name == POOL_NAME)
+    return pool
+
+
 def build_training(
     network: lasagne.layers.Layer,
     pool,

@@ -36,6 +36,8 @@ TIMINGS = (SECONDS, IMAGES_PER_SECOND)
 BITS = "memorised_bits"
 BITS_PER_BINARY_WEIGHT = f"{BITS}_per_binary_weight"
 BITS_PER_REAL_PARAMETER = f"{BITS}_per_real_parameter"
+# As the error on the training set, but for the statistics that batch norm uses.
+BATCH_STATISTICS_ERROR = "training_error_batch_statistics"
 
 
 def error(set_name: str) -> str:

@@ -112,6 +112,7 @@ class Measures(Observer):
         self, folder: Path, data: LabelledSets, functions: Any, *, corruption: float, seed: int
     ):
         """Measure the run in `folder` on `data` with `measure_functions.MeasuringFunctions`."""
+        self.compiled = functions.compiled
         self._path = folder / HISTORY_FILE
         self._data = data
         self._corruption = corruption

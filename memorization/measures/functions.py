@@ -1,15 +1,19 @@
-"""The Theano functions behind --measure: saturated activations, steps towards another class."""
+"""The Theano functions of measures: saturated activations, steps towards another class, a test
+pass under the statistics of each batch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+import binary_net
 from binary_net import lasagne
+from foundations.errors import UserError
 from memorization import networks
-from memorization.functions import predicted_classes
+from memorization.functions import build_test, predicted_classes
 from theano_engine import T, theano
 
 
@@ -53,6 +57,21 @@ def build_measuring_functions(
         [int(np.prod(layer.output_shape[1:])) for layer in inputs],
         lasagne.layers.get_all_params(network, binary=True),
     )
+
+
+def build_batch_statistics_test(
+    network: lasagne.layers.Layer, pool, testing: Mapping[str, bool], mode: Any = None
+) -> Callable:
+    """A test function over the shared variable `pool` whose norms use each batch's statistics.
+
+    But for these it computes as the run tests, with the keywords `testing` of `get_output`; stored
+    averages stay as they are. Raises UserError where there is no batch norm.
+    """
+    layers = lasagne.layers.get_all_layers(network)
+    if not any(isinstance(layer, binary_net.BatchNormLayer) for layer in layers):
+        raise UserError("--batch-statistics is for networks with batch norm; leave it out")
+    of_batches = {"batch_norm_use_averages": False, "batch_norm_update_averages": False}
+    return build_test(network, pool, testing={**testing, **of_batches}, mode=mode)
 
 
 def saturating_inputs(network: lasagne.layers.Layer) -> list[lasagne.layers.Layer]:

@@ -74,6 +74,12 @@ class RunOptions:
         Decides.COLUMNS,
         default=False,
     )
+    batch_statistics: bool = option_field(
+        "measure the training error with each batch's statistics in batch norm as well "
+        "(docs/measures.md)",
+        Decides.COLUMNS,
+        default=False,
+    )
     history: str | None = option_field(
         "losses: keep loss and margin of every training image after every epoch (docs/measures.md)",
         Decides.COLUMNS,
@@ -112,5 +118,7 @@ def check_run(parser: ArgumentParser, chosen: argparse.Namespace) -> None:
     """End with a line where the options of the run exclude each other."""
     if chosen.stretch_schedule and not chosen.resume:
         parser.error("--stretch-schedule is for --resume with more --epochs")
+    if chosen.batch_statistics and chosen.norm == "none":
+        parser.error("--batch-statistics is for batch norm, and --norm none leaves it out")
     if chosen.tf32 and chosen.device != "cuda":
         parser.error(f"--tf32 is for --device cuda: {chosen.device} computes in float32")

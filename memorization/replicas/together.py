@@ -27,7 +27,10 @@ from training_loop.progress import Progress
 from training_loop.stopwatch import Stopwatch
 
 # What a network alone does, and those side by side do not.
-_ALONE = ("dropout", "l2", "augment", "measure", "history", "tensorboard", "stop_at", "as_in_2017")
+_ALONE = (
+    *("dropout", "l2", "augment", "measure", "batch_statistics", "history", "tensorboard"),
+    *("stop_at", "as_in_2017"),
+)
 
 
 class Replica:

@@ -13,12 +13,16 @@ NAME = "measured"
 COLUMNS = 2
 
 # Panels of columns that are told of a network as a whole; what is of layers has one for each kind.
+# What every run has is drawn beside what was measured.
 PANELS = {
     "corrupted labels": (
         *("training_error_corrupted", "training_error_uncorrupted"),
         *("corrupted_as_given", "corrupted_as_true"),
     ),
     "training images": ("training_ever_learnt", "training_forgotten"),
+    "training error by statistics of batch norm": (
+        *(metrics.error("training"), metrics.BATCH_STATISTICS_ERROR),
+    ),
     "critical sample ratio": ("critical_sample_ratio_training", "critical_sample_ratio_test"),
     metrics.BITS.replace("_", " "): (metrics.BITS,),
 }
@@ -29,9 +33,8 @@ def panels(row: metrics.Row) -> dict[str, dict[str, str]]:
     measured = metrics.measured(row)
     found: dict[str, dict[str, str]] = {}
     for title, names in PANELS.items():
-        chosen = {name: name.replace("_", " ") for name in names if name in measured}
-        if chosen:
-            found[title] = chosen
+        if any(name in measured for name in names):
+            found[title] = {name: name.replace("_", " ") for name in names if name in row}
     for name in measured:
         column = metrics.parse_name(name)
         if column.layer is not None:

@@ -98,6 +98,7 @@ def files() -> dict[str, list[str]]:
             line(middle, n, size, f" epochs=1000 norm=frozen{rates(1)}"),
             line(middle, n, size, f" epochs=1000 freeze-weights=yes{rates(1)}"),
             *(line(middle, n, size, f" epochs=1000{rates(times)}") for times in (0.1, 3)),
+            line(middle, n, size, f" epochs=1000 batch-statistics=yes{rates(1)}"),
         ]
         for shape in of_twin:
             if shape.hidden in ((16, 16), (128, 128)):

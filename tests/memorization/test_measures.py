@@ -24,7 +24,7 @@ from memorization.run.trackers import tensorboard as event_files
 from training_loop import metrics
 from training_loop.evaluation import Evaluation
 
-MEASURE = ("--measure", "--tensorboard", "--corruption", "0.5")
+MEASURE = ("--measure", "--batch-statistics", "--tensorboard", "--corruption", "0.5")
 
 
 def labelled(given, true):
@@ -196,7 +196,7 @@ def event_scalars(run):
 @pytest.mark.slow
 def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
-    for folder, more in ((plain, MEASURE[2:]), (measured, MEASURE)):
+    for folder, more in ((plain, MEASURE[3:]), (measured, MEASURE)):
         folder.mkdir()
         done = run_script(f"{SCRIPT}.py", *ARGUMENTS, *more, cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -224,7 +224,7 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
         for name in unmeasured.keys() - metrics.TIMINGS:
             assert row[name] == unmeasured[name], name
         added = {name: value for name, value in row.items() if name not in unmeasured}
-        assert len(added) == 4 + 2 + 2 * 9 + 8 + 2
+        assert len(added) == 4 + 2 + 2 * 9 + 8 + 2 + 1
         assert all(0 <= value <= 1 for value in added.values())
     assert [row["training_ever_learnt"] for row in rows] == sorted(
         row["training_ever_learnt"] for row in rows

@@ -140,6 +140,7 @@ def test_replicas_stopped_by_a_signal_go_on_together_and_alone(tmp_path):
             "--dropout",
         ),
         (("--", f"{SCRIPT}.py", *PATTERNS, "--measure"), "--measure"),
+        (("--", f"{SCRIPT}.py", *PATTERNS, "--batch-statistics"), "--batch-statistics"),
         (("--", f"{SCRIPT}.py", *PATTERNS, "--seed", "3"), "--seed"),
         (("--", f"{SCRIPT}.py", *PATTERNS, "--name", "x"), "--name"),
         ((), "no script"),
