@@ -191,9 +191,9 @@ def _test_of(loaded: Loaded, chosen: argparse.Namespace) -> Callable:
 
 def load(chosen: argparse.Namespace, default_data: str) -> Loaded:
     """What the options name: without --params the newest run on the data set `default_data`.
-    The network never draws its
-       weights: of binary ones the evaluation sees the signs alone, float ones stay as they are. The
-       architecture is None where the parameters are those of a packed file.
+
+    The network never draws its weights: of binary ones the evaluation sees the signs alone, float
+    ones stay as they are.
     """
     if chosen.params is not None and not chosen.params.exists():
         raise UserError(f"{chosen.params}: no such file; --params names saved parameters")

@@ -1,8 +1,8 @@
 """What of a sweep's cells is kept for other machines: `DIR/<script>/<cell>.json.xz`, and counts.
 
 A file of a few kilobytes holds a finished run's record and metrics, without the errors of single
-classes and of epochs only the first, the last, the best, and each that is later than the one
-before by a twentieth.
+classes and of epochs only the first, the last, the best, the first without training error, and each
+that is later than the one before by a twentieth.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _path(cell: Cell, place: Path) -> Path:
 
 
 def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
-    named = {len(rows), rows[-1][metrics.BEST_EPOCH]}
+    error = metrics.error("training")
+    solved = (row[metrics.EPOCH] for row in rows if row[error] == 0)
+    named = {len(rows), rows[-1][metrics.BEST_EPOCH], next(solved, None)}
     following = 1.0
     for row in rows:
         epoch = row[metrics.EPOCH]

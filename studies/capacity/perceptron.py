@@ -1,0 +1,242 @@
+"""Share of seeds for which a rule solves a perceptron, by patterns per weight: PLAN.md, part 2.
+
+    python -m studies.capacity.perceptron RUNS... [--epochs 100] [--output perceptron.png]
+
+A panel for each rule after T epochs (`--epochs`), and below it after ten times as many: the share
+of the seeds whose training error was 0 at some epoch, a line for each number of weights, fitted by
+a logistic curve. The vertical lines are what binary weights can store (0.833), and float ones (2).
+The same stands on the terminal, with the load at which half of the seeds are solved, its interval,
+and whether it is a threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from foundations.errors import UserError
+from memorization.report.runs import MeasuredRun, read_run
+from memorization.report.summary import censored_median
+from memorization.run.folder import runs_below
+from memorization.sweep.kept import runs_kept
+from studies.capacity.logistic import Half, half_solved
+from training_loop import metrics
+
+# In patterns per weight: binary weights (Krauth and Mezard 1989), float ones (Cover 1965).
+BINARY_LINE, FLOAT_LINE = 0.833, 2.0
+# Which the rules were tuned on; they are in no share.
+TUNING_SEEDS = range(100, 105)
+# Without norm and bias they have no learning rate, so that a longer run begins as a shorter one.
+WITHOUT_RATE = ("bop", "sbpi")
+# How much longer the second look at every rule is.
+LONGER = 10
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A seed of a rule on `patterns` of `inputs` weights, for `epochs`.
+
+    `solved`: the first epoch without training error, None where none was in these epochs
+    (censored).
+    """
+
+    rule: str
+    inputs: int
+    patterns: int
+    epochs: int
+    seed: int
+    solved: int | None
+
+    @property
+    def load(self) -> float:
+        """Patterns per weight."""
+        return self.patterns / self.inputs
+
+
+def trial_of(run: MeasuredRun) -> Trial | None:
+    """The trial that a finished `run` is; None where it is none of a single binary output."""
+    options, network = run.options, run.record["network"]
+    single = options["network"] == "mlp" and not options["hidden"] and options["classes"] == 2
+    bare = options["norm"] == "none" and options["bias"] == "no"
+    trained = options["weights"] == "binary" and not options["freeze_weights"]
+    if not (single and bare and trained and options["patterns"]) or options.get("teacher"):
+        return None
+    if run.rows[-1][metrics.EPOCH] != options["epochs"]:
+        return None
+    rule = "stochastic" if network.get("stochastic") else options["optimizer"]
+    patterns, inputs = options["patterns"]
+    return Trial(rule, inputs, patterns, options["epochs"], run.seed, run.epochs_to(0.0))
+
+
+def runs_of(places: Iterable[Path]) -> list[MeasuredRun]:
+    """All runs at or below `places`, those that a sweep kept among them.
+
+    Raises UserError where one cannot be read.
+    """
+    return [
+        run for place in places for run in (*map(read_run, runs_below(place)), *runs_kept(place))
+    ]
+
+
+def read(places: Iterable[Path]) -> list[Trial]:
+    """The trials at or below `places`, those of tuning left out.
+
+    Raises UserError where a run cannot be read, or where two are of the same seed and differ.
+    """
+    found: dict[tuple, Trial] = {}
+    for run in runs_of(places):
+        trial = trial_of(run)
+        if trial is None or trial.seed in TUNING_SEEDS:
+            continue
+        same = found.setdefault(tuple(vars(replace(trial, solved=None)).values()), trial)
+        if same != trial:
+            raise UserError(
+                f"{run.folder}: a second run of {trial.rule}, {trial.patterns} patterns of "
+                f"{trial.inputs}, {trial.epochs} epochs, seed {trial.seed}, with another outcome; "
+                "give the runs of one setting of each rule"
+            )
+    return list(found.values())
+
+
+def after(trials: Iterable[Trial], epochs: int) -> list[Trial]:
+    """The trials as they stood after `epochs`: those of so many, and longer ones as far as that.
+
+    Longer ones are of a rule without a learning rate; what they solved later does not count.
+    """
+    found = {}
+    for trial in sorted(trials, key=lambda trial: -trial.epochs):
+        begins = trial.rule in WITHOUT_RATE and trial.epochs > epochs
+        if trial.epochs != epochs and not begins:
+            continue
+        solved = trial.solved if (trial.solved or math.inf) <= epochs else None
+        stood = replace(trial, epochs=epochs, solved=solved)
+        found[replace(stood, solved=None)] = stood
+    return list(found.values())
+
+
+def by_load(trials: Iterable[Trial]) -> dict[float, dict[int, int | None]]:
+    """By load and then by seed the epoch at which it was solved, loads and seeds in order."""
+    found: dict[float, dict[int, int | None]] = {}
+    for trial in sorted(trials, key=lambda trial: (trial.load, trial.seed)):
+        found.setdefault(trial.load, {})[trial.seed] = trial.solved
+    return found
+
+
+def half_of(trials: Iterable[Trial]) -> Half | None:
+    """The load at which half of the seeds are solved; None of fewer than two loads or seeds.
+
+    Only seeds that every load has are counted.
+    """
+    solved = by_load(trials)
+    seeds = sorted(set.intersection(*map(set, solved.values()))) if solved else []
+    if len(solved) < 2 or len(seeds) < 2:
+        return None
+    table = [[of[seed] is not None for seed in seeds] for of in solved.values()]
+    return half_solved(list(solved), np.array(table))
+
+
+def is_threshold(shorter: Half | None, longer: Half | None) -> bool:
+    """Whether the load of half moves less than its interval is wide, ten times the epochs later.
+
+    Of two loads within those that were tried alone.
+    """
+    if shorter is None or longer is None or not (shorter.within and longer.within):
+        return False
+    return abs(longer.load - shorter.load) < longer.high - longer.low
+
+
+def groups(trials: Iterable[Trial]) -> dict[tuple[str, int], list[Trial]]:
+    """The trials of each rule and number of weights, in order."""
+    found: dict[tuple[str, int], list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: (trial.rule, trial.inputs)):
+        found.setdefault((trial.rule, trial.inputs), []).append(trial)
+    return found
+
+
+def table(trials: Sequence[Trial], epochs: int) -> list[str]:
+    """For each rule and size: shares and times by load, the load of half, is it a threshold."""
+    lines = []
+    for (rule, inputs), of_rule in groups(trials).items():
+        halves = []
+        for length in (epochs, LONGER * epochs):
+            found = after(of_rule, length)
+            halves.append(half_of(found))
+            told = "nothing" if halves[-1] is None else str(halves[-1])
+            lines.append(f"{rule}, {inputs} weights, {length} epochs: half solved at {told}")
+            lines += [f"    {line}" for line in _shares(by_load(found))]
+        word = "a threshold" if is_threshold(*halves) else "no threshold"
+        lines.append(f"{rule}, {inputs} weights: {word} from {epochs} to {LONGER * epochs} epochs")
+    return lines
+
+
+def _shares(solved: Mapping[float, Mapping[int, int | None]]) -> Iterable[str]:
+    for load, of_seeds in solved.items():
+        count = sum(epoch is not None for epoch in of_seeds.values())
+        median = censored_median(list(of_seeds.values()))
+        time = "later" if median is None else f"{median} epochs"
+        yield f"{load:.3f} a weight: {count} of {len(of_seeds)} solved, half of them within {time}"
+
+
+def figure(trials: Sequence[Trial], epochs: int):
+    """Matplotlib's figure of the shares after `epochs` and ten times as many."""
+    from matplotlib.figure import Figure
+
+    rules = sorted({trial.rule for trial in trials})
+    drawn = Figure(figsize=(1.2 + 2.9 * len(rules), 6), layout="constrained")
+    panels = drawn.subplots(2, len(rules), sharex=True, sharey=True, squeeze=False)
+    for length, row in zip((epochs, LONGER * epochs), panels):
+        for rule, axes in zip(rules, row):
+            axes.set_title(f"{rule}, {length} epochs", fontsize=9)
+            axes.set_xscale("log")
+            of_rule = [trial for trial in after(trials, length) if trial.rule == rule]
+            for (_, inputs), group in groups(of_rule).items():
+                _draw(axes, group, f"{inputs} weights")
+            axes.axvline(BINARY_LINE, color="0.4", linestyle="--", linewidth=0.8)
+            axes.axvline(FLOAT_LINE, color="0.4", linestyle=":", linewidth=0.8)
+            ticks = [0.3, 0.5, BINARY_LINE, FLOAT_LINE]
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
+            axes.minorticks_off()
+            if of_rule:
+                axes.legend(fontsize=7)
+        row[0].set_ylabel("share of seeds solved")
+    for axes in panels[-1]:
+        axes.set_xlabel("patterns per weight")
+    return drawn
+
+
+def _draw(axes, trials: Sequence[Trial], label: str) -> None:
+    solved = by_load(trials)
+    shares = [sum(e is not None for e in of.values()) / len(of) for of in solved.values()]
+    (points,) = axes.plot(list(solved), shares, "o", markersize=3, label=label)
+    half = half_of(trials)
+    if half is not None:
+        loads = np.linspace(min(solved), max(solved), 200)
+        axes.plot(loads, half.share(loads), color=points.get_color(), linewidth=1)
+        if half.within:
+            axes.plot([half.low, half.high], [0.5, 0.5], color=points.get_color(), linewidth=3)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("python -m studies.capacity.perceptron")
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--output", type=Path, default=Path("perceptron.png"))
+    chosen = parser.parse_args(argv)
+    try:
+        trials = read(chosen.runs)
+    except UserError as error:
+        parser.error(str(error))
+    trials = [*after(trials, chosen.epochs), *after(trials, LONGER * chosen.epochs)]
+    if not trials:
+        parser.error(f"no finished run of a single binary output for {chosen.epochs} epochs there")
+    print("\n".join(table(trials, chosen.epochs)))
+    figure(trials, chosen.epochs).savefig(chosen.output, dpi=150)
+
+
+if __name__ == "__main__":
+    main()
