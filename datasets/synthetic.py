@@ -6,6 +6,7 @@ product), so that the images are the same bytes on every machine.
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -76,6 +77,7 @@ def draw(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
     return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
 
 
+@functools.cache
 def _distances() -> np.ndarray:
     """Distance (10, rows, columns) of every grid point from a digit's strokes, in units of the box.
 
@@ -150,9 +152,12 @@ def _bilinear(grids: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndar
     top = np.minimum(np.floor(row).astype(np.intp), height - 2)
     left = np.minimum(np.floor(column).astype(np.intp), width - 2)
     down, right = row - top, column - left
-    image = np.arange(len(grids))[:, None, None]
-    upper = grids[image, top, left] * (1 - right) + grids[image, top, left + 1] * right
-    lower = grids[image, top + 1, left] * (1 - right) + grids[image, top + 1, left + 1] * right
+    # One index of all values is followed several times as fast as three of the axes.
+    values = grids.reshape(-1)
+    corner = (np.arange(len(grids))[:, None, None] * height + top) * width + left
+    beyond = corner + width
+    upper = values.take(corner) * (1 - right) + values.take(corner + 1) * right
+    lower = values.take(beyond) * (1 - right) + values.take(beyond + 1) * right
     return upper * (1 - down) + lower * down
 
 

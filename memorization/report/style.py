@@ -87,6 +87,7 @@ _SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
     # The same figure is the same file.
     "svg.hashsalt": "figure",
+    "figure.dpi": 150,
     "savefig.dpi": 150,
     "savefig.facecolor": "white",
 }
@@ -145,6 +146,9 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[P
 
     To be called within the figure's `drawing` block.
     """
+    # Laid out once: each format would do it anew, and draw everything twice, for a hair's breadth.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     written = []
     for ending in formats:
         # Not with_suffix: what follows a dot in a name would go.
