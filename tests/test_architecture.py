@@ -163,6 +163,7 @@ def test_documents_name_files_that_are_there():
         assert gone == [], document
 
 
+@pytest.mark.slow
 def test_importing_binary_net_is_quiet_and_enough():
     program = "import binary_net, theano, lasagne; print(theano.config.floatX)"
     done = subprocess.run(
@@ -171,6 +172,7 @@ def test_importing_binary_net_is_quiet_and_enough():
     assert (done.returncode, done.stdout, done.stderr) == (0, "float32\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_needs_no_theano(script):
     program = (

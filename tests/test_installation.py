@@ -10,6 +10,8 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = sorted(path.name for kind in ("cifar10", "svhn") for path in PROJECT.glob(f"{kind}_*.py"))
 TOOLS = PROJECT / "tools"
 

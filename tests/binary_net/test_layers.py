@@ -37,6 +37,7 @@ def evaluate(expression, mode=INTERPRETED):
     return theano.function([], expression, mode=mode)()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "surrogate"),
     [
@@ -54,6 +55,7 @@ def test_activation_gradient_is_that_of_its_surrogate(float64, unit, surrogate):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_values_at_and_around_zero():
     x = np.array([-2, -1, -1e-30, -0.0, 0.0, 1e-30, 1, 2], np.float32)
     assert evaluate(binary_net.binary_tanh_unit(x)).tolist() == [-1, -1, 1, 1, 1, 1, 1, 1]
@@ -61,6 +63,7 @@ def test_values_at_and_around_zero():
     assert evaluate(binary_net.hard_sigmoid(x)).tolist() == [0, 0, 0.5, 0.5, 0.5, 0.5, 1, 1]
 
 
+@pytest.mark.slow
 def test_binarized_weights_at_and_around_zero():
     W = theano.shared(np.array([-1, -0.5, -1e-3, 0, 1e-3, 0.5, 1], np.float32))
     expected = [-1, -1, -1, -1, 1, 1, 1]
@@ -70,6 +73,7 @@ def test_binarized_weights_at_and_around_zero():
     assert binary_net.binarization(W, 1.0, deterministic=True, stochastic=True) is W
 
 
+@pytest.mark.slow
 def test_stochastic_weights_are_drawn_with_their_probability():
     W = theano.shared(np.repeat(np.float32([-1, -0.5, 0, 0.5, 1]), 4000))
     srng = theano.sandbox.rng_mrg.MRG_RandomStreams(3)
@@ -120,6 +124,7 @@ def check_weight_gradient(layer, x, rng):
     np.testing.assert_allclose(evaluate(gradient, COMPILED), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_batch_norm_gradients(float64):
     x = float64.normal(size=(4, 3, 2, 2))
     layer = binary_net.BatchNormLayer(
@@ -145,6 +150,7 @@ def test_batch_norm_gradients(float64):
         parameter.set_value(value)
 
 
+@pytest.mark.slow
 def test_batch_norm_statistics_move_in_training_alone():
     x = np.random.RandomState(0).normal(3, 2, size=(50, 4)).astype(np.float32)
     variable = T.matrix()
@@ -168,6 +174,7 @@ def test_batch_norm_statistics_move_in_training_alone():
     assert np.array_equal(layer.mean.get_value(), mean)
 
 
+@pytest.mark.slow
 def test_clipping_and_scaling():
     network = binary_net.DenseLayer(lasagne.layers.InputLayer((2, 3)), 5, stochastic=False, H=1.0)
     W = network.W
@@ -228,6 +235,7 @@ def given_weights(kind, values):
     return Fixed()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["array", "shared variable", "function", "initializer"])
 @pytest.mark.parametrize("layer", ["dense", "convolution"])
 def test_given_weights_are_the_layers_and_stay_binary(layer, kind):

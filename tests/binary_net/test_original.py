@@ -18,22 +18,26 @@ def repeated(oracle):
     return recorded, losses, validations
 
 
+@pytest.mark.slow
 def test_parameter_names_and_order(repeated, oracle):
     names = [parameter.name for parameter in lasagne.layers.get_all_params(repeated[0].network)]
     assert names == [name.decode() for name in oracle["names"]]
 
 
+@pytest.mark.slow
 def test_losses(repeated, oracle):
     _, losses, _ = repeated
     np.testing.assert_allclose(losses[:3], oracle["losses"][:3], rtol=0, atol=1e-5)
     np.testing.assert_allclose(losses, oracle["losses"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_validation_losses_and_errors(repeated, oracle):
     _, _, validations = repeated
     np.testing.assert_allclose(validations, oracle["vals"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_outputs_and_parameters_after_training(repeated, oracle):
     recorded, _, _ = repeated
     np.testing.assert_allclose(recorded.test()[2], oracle["out"], rtol=0, atol=1e-4)
@@ -41,6 +45,7 @@ def test_outputs_and_parameters_after_training(repeated, oracle):
         np.testing.assert_allclose(value, oracle[f"p1_{number:02d}"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluation_with_the_signs_of_the_weights(repeated, oracle):
     recorded, _, _ = repeated
     before = lasagne.layers.get_all_param_values(recorded.network)

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.slow
+
 # What an environment does at its start into which the project is installed.
 INSTALLED = f"""
 import sys
@@ -163,6 +165,7 @@ def test_batches_count_by_their_size(tmp_path):
     assert np.isnan(of_class)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "order", list(itertools.permutations(["theano", "lasagne", "binary_net"])), ids=" ".join
 )
@@ -205,6 +208,7 @@ import binary_net
     assert "import binary_net first" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["training", "engine", "errors", "files", "networks", "setup"])
 def test_a_module_of_the_users_own_beside_a_program(name, tmp_path):
     (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')\n")

@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 
+import pytest
 from support.data_files import write_cifar10
 from support.project import PROJECT
 
 import datasets
+
+pytestmark = pytest.mark.slow
 
 LOAD = "import datasets, sys; print(datasets.load_cifar10(sys.argv[1]).fingerprint())"
 

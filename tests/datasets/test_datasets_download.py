@@ -232,6 +232,7 @@ def test_more_than_the_file_is_not_taken(server, batches, tmp_path, monkeypatch)
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [drips, drips_headers, says_nothing])
 def test_a_server_that_is_too_slow_is_not_waited_for(
     answer, server, batches, tmp_path, monkeypatch
@@ -243,6 +244,7 @@ def test_a_server_that_is_too_slow_is_not_waited_for(
     assert there == ([PART] if answer is drips else [])
 
 
+@pytest.mark.slow
 def test_a_transfer_has_a_limit_of_time(server, batches, monkeypatch):
     # A server as fast as you like, whose file never ends.
     whole = packed(batches)
@@ -281,6 +283,7 @@ def downloading(source, folder):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_a_killed_download_goes_on_and_leaves_nothing(number, server, batches, tmp_path):
     whole = packed(batches)
@@ -308,6 +311,7 @@ def test_a_killed_download_goes_on_and_leaves_nothing(number, server, batches, t
     assert everything(own) == sorted(f"cifar-10-batches-py/{name}" for name in CIFAR10_FILES)
 
 
+@pytest.mark.slow
 def test_two_processes_download_one_file_once(server, batches, tmp_path):
     source = server.offer(ARCHIVE, packed(batches))
     processes = [downloading(source, tmp_path) for _ in range(2)]
@@ -379,6 +383,7 @@ def test_damaged_and_incomplete_archives(batches, tmp_path):
         assert sorted(os.listdir(tmp_path)) == ["archive", "source"]
 
 
+@pytest.mark.slow
 def test_a_script_says_it_in_one_line(server, tmp_path):
     own = tmp_path / "own"
     own.mkdir()

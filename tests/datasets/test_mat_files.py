@@ -227,6 +227,7 @@ def test_damaged_mats(case, tmp_path):
     refusal(svhn.read_mat, tmp_path / "test_32x32.mat")
 
 
+@pytest.mark.slow
 def test_a_type_that_kills_scipys_reader(tmp_path):
     # In a process of its own, for the harm is a bus error.
     at = PLAIN.index(b"X\0\0\0\x02\0\0\0") + 4

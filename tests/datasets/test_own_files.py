@@ -156,6 +156,7 @@ def test_a_line_for_damaged_files(damage, tmp_path):
     assert str(path) in str(raised.value) and "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

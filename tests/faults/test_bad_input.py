@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from support.project import PROJECT, check_one_line, run_script
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     ("--epochs", "-1"): "--epochs",
     ("--epochs", "many"): "--epochs",
@@ -98,7 +100,6 @@ def test_evaluation_without_a_run(tmp_path):
     check_one_line(evaluate(tmp_path, "--images", "X.npy"), "--labels")
 
 
-@pytest.mark.slow
 def test_parameters_that_do_not_fit(tmp_path):
     np.save(tmp_path / "X.npy", np.zeros((4, 3, 32, 32)))
     np.save(tmp_path / "Y.npy", np.zeros(4, int))

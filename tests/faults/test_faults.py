@@ -18,7 +18,7 @@ from support.runs import (
     until,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 RUN = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(ARGUMENTS)} --quiet"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from support.project import run_script
 from support.runs import reproducible_metrics, run_in
+
+pytestmark = pytest.mark.exhaustive
 
 RUN = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
 

@@ -13,7 +13,7 @@ from support.killed_run import SCRIPT
 from support.project import PROJECT, run_script
 from support.runs import SEED, assert_same_run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 KILLS = int(os.environ.get("KILLS", "30"))

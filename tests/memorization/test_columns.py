@@ -9,6 +9,8 @@ from support.project import PROJECT, run_script
 
 from training_loop import metrics
 
+pytestmark = pytest.mark.exhaustive
+
 SCRIPT = "cifar10_random_labels"
 RUN = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
 
@@ -28,7 +30,6 @@ def as_documented(column):
     return name
 
 
-@pytest.mark.slow
 def test_every_column_is_documented_and_every_documented_one_is_written(tmp_path):
     more = ("--measure", "--corruption", "0.5", "--name", "run")
     done = run_script(f"{SCRIPT}.py", *RUN, *more, cwd=tmp_path)

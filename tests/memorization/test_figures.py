@@ -44,6 +44,7 @@ def lengthened(short_run, folder, epochs):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_of_one_epoch_has_its_figures(short_run):
     assert {path.name for path in short_run.iterdir()} >= DRAWN
     for path in short_run.glob("*.png"):
@@ -52,6 +53,7 @@ def test_a_run_of_one_epoch_has_its_figures(short_run):
         assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20, path
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_drawn(short_run):
     (row,) = run_folder.load_metrics(short_run / "metrics.csv")
     assert "memorised bits" in texts(short_run / "measured.svg")
@@ -69,6 +71,7 @@ def test_what_was_measured_is_drawn(short_run):
         assert path.read_bytes().startswith(b"%PDF-")
 
 
+@pytest.mark.slow
 def test_text_in_vector_figures_is_text(short_run):
     curves = texts(short_run / "curves.svg")
     assert {"training", "validation", "test", "chance", "loss", "learning rate"} <= set(curves)
@@ -114,6 +117,7 @@ def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     assert framed(tmp_path / "results" / "cifar10_random_labels" / "run") == 0
 
 
+@pytest.mark.slow
 def test_drawing_again_gives_the_same_vector_figure(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / short_run.parent.name / short_run.name)
     (copy / "curves.svg").unlink()
@@ -133,6 +137,7 @@ def test_history_of_images_is_drawn_where_it_was_measured(short_run, tmp_path):
     assert "17 of 120 learnt were never forgotten" in texts(folder / "image_history.svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "named"),
     [

@@ -8,6 +8,8 @@ import pytest
 from support.project import run_command, run_script
 from support.runs import SHORT
 
+pytestmark = pytest.mark.exhaustive
+
 SETTINGS = (
     "text.usetex: True\nsavefig.format: pdf\nfont.size: 40\naxes.facecolor: red\nnonsense: 1\n"
 )
@@ -39,7 +41,6 @@ def test_a_matplotlibrc_with_latex_and_its_own_look(short_run, tmp_path):
     assert curves.read_bytes() == (short_run / "curves.svg").read_bytes()
 
 
-@pytest.mark.slow
 def test_a_run_whose_figures_cannot_be_drawn_is_finished(tmp_path):
     """matplotlib itself cannot be imported under a matplotlibrc that is not UTF-8."""
     (tmp_path / "matplotlibrc").write_bytes(b"font.family: \xff\xfe\n")

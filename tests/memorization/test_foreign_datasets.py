@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 from support.project import PROJECT
+
+pytestmark = pytest.mark.slow
 
 
 def test_another_package_of_the_name_is_named(tmp_path):

@@ -34,7 +34,7 @@ def stored(folder):
         return file["losses"][:], file["margins"][:]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_that_was_killed_keeps_every_epoch(tmp_path, undisturbed):
     kill_after(2, tmp_path, "--history", "losses")
     run = run_in(tmp_path)
@@ -110,6 +110,7 @@ def test_a_run_of_other_length_keeps_what_it_had(two_epochs, epochs):
     assert [path.name for path in two_epochs.iterdir()] == [LOSSES_FILE]
 
 
+@pytest.mark.slow
 def test_it_can_be_read_while_it_is_written(two_epochs):
     program = (
         "import h5py, sys\n"
@@ -171,6 +172,7 @@ def test_what_no_disk_can_hold_is_refused_first(tmp_path):
     ImageLosses(tmp_path, min(1000, free // 8000), 100).check_room()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [1, 2, 3, 10])
 def test_margins(outputs):
     class Network:

@@ -55,6 +55,7 @@ def test_a_finished_run_goes_on_at_its_last_learning_rate(short_run, lengthened)
     assert (lengthened / "labels.png").stat().st_mtime > (short_run / "labels.png").stat().st_mtime
 
 
+@pytest.mark.exhaustive
 def test_its_schedule_is_stretched_on_request(short_run, tmp_path):
     run = shutil.copytree(short_run, tmp_path / "run")
     more = ("--epochs", "3", "--stretch-schedule", "--quiet")
@@ -111,6 +112,7 @@ def unfinished(run, folder, **options):
     return folder
 
 
+@pytest.mark.exhaustive
 def test_the_script_finds_its_unfinished_run(short_run, tmp_path):
     place = tmp_path / "results" / SCRIPT
     shutil.copytree(short_run, place / "done")
@@ -125,6 +127,7 @@ def test_the_script_finds_its_unfinished_run(short_run, tmp_path):
     assert len(metrics(run)) == 2 and len(metrics(place / "two")) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_run_is_repeated_from_its_record(short_run, tmp_path):
     shutil.copy(short_run / "run.json", tmp_path / "elsewhere.json")
     again = ("--config", "elsewhere.json", "--name", "again", "--quiet")
@@ -151,6 +154,7 @@ def test_a_record_by_another_hand_is_checked_as_options_are(short_run, tmp_path,
         earlier.options_of_before(SCRIPT, {"config": str(tmp_path / "run.json")}, {})
 
 
+@pytest.mark.exhaustive
 def test_lengthened_runs_are_no_seeds_of_others(short_run, lengthened, tmp_path):
     whole = shutil.copytree(lengthened, tmp_path / "whole")
     meant = shutil.copytree(lengthened, tmp_path / "meant")

@@ -9,6 +9,8 @@ import pytest
 from support.project import check_one_line, run_command, run_script
 from support.runs import SHORT
 
+pytestmark = pytest.mark.exhaustive
+
 LONG = "x" * (1 << 20)
 MOST_OF_A_LINE = 1500
 SCRIPT = "cifar10_random_labels"
@@ -37,7 +39,6 @@ REFUSED = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("names", REFUSED, ids="-".join)
 def test_a_run_does_not_go_on(names, results):
     folder, change = results

@@ -193,7 +193,7 @@ def event_scalars(run):
     return scalars
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
     for folder, more in ((plain, MEASURE[3:]), (measured, MEASURE)):

@@ -41,6 +41,7 @@ def test_layers():
         networks.build(Architecture((4,) * 8, image_shape=(3, 7, 32)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "trained"),
     [
@@ -85,6 +86,7 @@ def test_frozen_binary_weights_are_evaluated_by_their_signs():
         assert np.array_equal(W, now)
 
 
+@pytest.mark.slow
 def test_two_classes_are_told_by_one_sign():
     twin = {"weights": "float", "activations": "relu"}
     network = networks.build(mlp((40,), n_classes=2, **twin), seed=5)
@@ -111,6 +113,7 @@ def test_two_classes_are_told_by_one_sign():
     assert set(np.unique(signs)) <= {-1, 0, 1} and (signs != 0).any()
 
 
+@pytest.mark.slow
 def test_step_of_two_classes_lowers_what_speaks_for_the_predicted_one():
     network = networks.build(mlp((), n_classes=2, weights="float", norm="none"), seed=5)
     images = np.random.RandomState(0).uniform(-1, 1, (9, *SHAPE)).astype(np.float32)
@@ -132,6 +135,7 @@ def test_parameters_are_counted_as_they_are_used():
     assert networks.parameter_counts(bare) == {"binary": {"W": 400}, "real": {}}
 
 
+@pytest.mark.slow
 def test_measures_where_they_mean_something():
     cases = {
         mlp(): (2, 3),

@@ -77,6 +77,7 @@ def one_layer():
     return networks.build(architecture)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIONS)
 @pytest.mark.parametrize("device", ["cpu", "torch-cpu"])
 def test_steps_of_plain_numpy(optimizer, device):
@@ -109,6 +110,7 @@ def test_steps_of_plain_numpy(optimizer, device):
         assert set(np.unique(network.W.get_value())) == {-1, 1}
 
 
+@pytest.mark.slow
 def test_the_margin_of_the_loss_is_that_of_steps_and_of_tests():
     network, margin = one_layer(), 3.75
     peer = Peer(*(a.copy() for a in lasagne.layers.get_all_param_values(network)), margin)
@@ -126,6 +128,7 @@ def test_the_margin_of_the_loss_is_that_of_steps_and_of_tests():
         np.testing.assert_allclose(network.W.get_value(), peer.W, rtol=0, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIONS)
 def test_all_that_is_kept_has_a_name_of_its_own(optimizer):
     network = networks.build(Architecture((9, 8), kind="mlp", image_shape=(1, 5, 5)))
@@ -150,6 +153,7 @@ def test_all_that_is_kept_has_a_name_of_its_own(optimizer):
     assert set(state) == wanted | {f"adam/{group}/steps" for group in counts}
 
 
+@pytest.mark.slow
 def test_adam_of_a_program_of_ones_own():
     """The one line stands for the ten that programs of 2017 wrote."""
     x, targets, rate = T.matrix(), T.matrix(), T.scalar()

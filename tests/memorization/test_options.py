@@ -37,7 +37,7 @@ def earlier(short_run, tmp_path):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_earlier_run_goes_on(earlier, tmp_path):
     resume = (f"{SCRIPT}.py", *ARGUMENTS, "--resume")
     done = run_script(*resume, "--save-every", "2", "--tensorboard", cwd=tmp_path)
@@ -57,6 +57,7 @@ def test_what_scripts_did_of_themselves_before_there_were_options():
     assert before("svhn_random_labels_l2_regularization") == ([0, 0], 0.0005, "true")
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_averaged_with_later_ones(earlier, short_run, tmp_path):
     kept = {"seed": 1, "data_dir": "elsewhere", "quiet": True, "measure": True, "save_every": 3}
     later = shutil.copytree(short_run, tmp_path / "later" / SCRIPT)

@@ -75,7 +75,7 @@ def test_bars_on_the_terminal_while_the_log_gets_plain_lines(tmp_path):
     assert (tmp_path / figure).stat().st_size > 1000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_everything_fits_the_terminal(tmp_path, width):
     more = ("--measure", "--class-errors") if width == 60 else ()
@@ -105,6 +105,7 @@ def test_everything_fits_the_terminal(tmp_path, width):
         assert sum("class  training" in line for line in lines) == 4
 
 
+@pytest.mark.exhaustive
 def test_quiet_and_no_epochs(tmp_path):
     done = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--epochs", "0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -113,6 +114,7 @@ def test_quiet_and_no_epochs(tmp_path):
     check_one_line(more, "--train-size 4501", "4500 training images")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "wanted"), [("--epoch", "--epochs"), ("--mesure", "--measure"), ("--corupt", "")]
 )
@@ -121,6 +123,7 @@ def test_misspelt_options(tmp_path, given, wanted):
     check_one_line(done, given, f"did you mean {wanted}" if wanted else "unrecognized")
 
 
+@pytest.mark.slow
 def test_the_version_is_that_of_the_package(tmp_path):
     stated = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
     assert run_script(f"{SCRIPT}.py", "--version", cwd=tmp_path).stdout.split()[-1] == stated

@@ -95,7 +95,7 @@ def test_a_partial_batch_left_out_and_no_label_replaced_in_the_rest():
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_a_run(tmp_path):
     """From a run's labels and parameters alone the last epoch's columns come out again."""
     narrow = ("--synthetic", "--width", "0.0625", "--train-size", "300", "--epochs", "2")

@@ -9,6 +9,8 @@ import pytest
 from support.compared_runs import ERRORS, make_run, table_of
 from support.project import run_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results(short_run, tmp_path_factory):

@@ -67,6 +67,7 @@ def written(short_run, tmp_path_factory):
     return done, folder / "out"
 
 
+@pytest.mark.slow
 def test_nothing_but_signs_and_line_ends_comes_out(written):
     done, folder = written
     texts = [done.stdout]
@@ -77,6 +78,7 @@ def test_nothing_but_signs_and_line_ends_comes_out(written):
     assert "\\xff" in (folder / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_spreadsheet_finds_no_formula(written):
     _, folder = written
     with open(folder / "report.csv", encoding="utf-8", newline="") as stream:
@@ -95,6 +97,7 @@ def test_a_spreadsheet_finds_no_formula(written):
     assert {"'=HYPERLINK(1)", "'-1+cmd", "'@SUM(1)", "'+1+1"} <= {line[0] for line in lines}
 
 
+@pytest.mark.slow
 def test_markdown_keeps_its_cells(written):
     _, folder = written
     rows = [
@@ -127,6 +130,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_the_page_has_no_tag_but_its_own(written):
     _, folder = written
     text = (folder / "report.html").read_text("utf-8")
@@ -161,6 +165,7 @@ def test_a_browser_runs_and_fetches_nothing_of_them(written):
         assert min(widths) > 300
 
 
+@pytest.mark.slow
 def test_the_figure_is_text_that_an_xml_parser_takes(written):
     _, folder = written
     root = ElementTree.parse(folder / "comparison.svg").getroot()
@@ -170,6 +175,7 @@ def test_the_figure_is_text_that_an_xml_parser_takes(written):
     assert (folder / "comparison.png").stat().st_size > 1000
 
 
+@pytest.mark.exhaustive
 def test_runs_in_folders_of_any_name_have_their_figures(short_run, tmp_path):
     titles = {b"$\\foo$": "$\\foo$", b"v1.0": "v1.0", b"\x1b[2J": "\\x1b[2J", b"\xff8": "\\xff8"}
     folders = {tmp_path / os.fsdecode(name): title for name, title in titles.items()}
@@ -189,6 +195,7 @@ def test_runs_in_folders_of_any_name_have_their_figures(short_run, tmp_path):
         assert (folder / "labels.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_run_found_twice_counts_once(short_run, tmp_path):
     copied(short_run, tmp_path / "results" / "mine", "mine", seed=1)
     copied(short_run, tmp_path / "results" / "sweep" / "seed1" / "mine", "mine", seed=1)
@@ -209,6 +216,7 @@ def test_a_run_found_twice_counts_once(short_run, tmp_path):
         assert [line["seed"] for line in lines][:3] == ["1", "2", "mean of 2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [None, "training_loss", "seconds"])
 def test_a_repetition_with_other_numbers_is_named(short_run, tmp_path, changed):
     for place in ("a", "b"):
@@ -262,6 +270,7 @@ DAMAGES = (
 )
 
 
+@pytest.mark.slow
 def test_broken_records_do_not_stop_the_report_of_the_others(short_run, tmp_path):
     copied(short_run, tmp_path / "results" / "good", "good")
     for damage in DAMAGES:
@@ -277,6 +286,7 @@ def test_broken_records_do_not_stop_the_report_of_the_others(short_run, tmp_path
     assert "good" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_evaluation_passes_over_a_broken_record(short_run, tmp_path):
     copied(short_run, tmp_path / "results" / "svhn", "svhn")
     (tmp_path / "results" / "broken").mkdir()

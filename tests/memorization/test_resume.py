@@ -34,7 +34,7 @@ from memorization.run.record import load_record
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sigkill_at_random_moments(undisturbed, tmp_path):
     """Killed while something is being written, and after some epoch; then gone on with."""
     run = tmp_path / "results" / SCRIPT / "run"
@@ -57,7 +57,6 @@ def test_sigkill_at_random_moments(undisturbed, tmp_path):
     assert_same_run(run, undisturbed)
 
 
-@pytest.mark.slow
 def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(undisturbed, tmp_path):
     run = tmp_path / "results" / SCRIPT / "run"
     ours, theirs = pty.openpty()
@@ -111,7 +110,6 @@ def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed):
     assert "\r" not in printed
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     """As after a kill between the last save and the last figure."""
     run = tmp_path / "results" / SCRIPT / "run"
@@ -128,7 +126,6 @@ def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     assert {path.name for path in run.iterdir()} == {path.name for path in undisturbed.iterdir()}
 
 
-@pytest.mark.slow
 def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
     from memorization.run import state as checkpoint
     from training_loop.progress import Progress
@@ -143,7 +140,6 @@ def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
             assert stored[name].dtype.kind != "f" or np.isfinite(stored[name]).all()
 
 
-@pytest.mark.slow
 def test_contradicting_options_are_refused_by_name(undisturbed, tmp_path):
     run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     before = sorted((p.name, p.stat().st_mtime_ns) for p in run.iterdir())
@@ -153,7 +149,6 @@ def test_contradicting_options_are_refused_by_name(undisturbed, tmp_path):
     assert sorted((p.name, p.stat().st_mtime_ns) for p in run.iterdir()) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("format_number", [None, 1])
 def test_a_run_of_an_earlier_format_is_read_but_not_resumed(undisturbed, tmp_path, format_number):
     run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
@@ -180,7 +175,6 @@ def test_a_run_of_an_unknown_format_is_refused(undisturbed, tmp_path, format_num
         load_record(tmp_path)
 
 
-@pytest.mark.slow
 def test_resuming_nothing(tmp_path):
     check_one_line(run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path), "resume")
     both = run_script(f"{SCRIPT}.py", "--resume", "--overwrite", cwd=tmp_path)

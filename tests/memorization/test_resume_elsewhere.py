@@ -13,7 +13,7 @@ from support.runs import ARGUMENTS, SCRIPT, finished_epochs, made_once, start, u
 from foundations.errors import UserError
 from memorization.run.record import load_record
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 THREADS = {"OMP_NUM_THREADS": "2"}
 RESUME = ("--resume", "--quiet")

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.project import PROJECT, check_one_line, run_command, run_script
+from support.recorded_run import record_run
 
 from foundations.errors import UserError
 from memorization import parameter_files
@@ -31,7 +32,7 @@ from training_loop.progress import Progress
 SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
 ARGUMENTS += ("--corruption", "0.5", "--name", "run")
-# At least as many images as the data set of `short_run` has.
+# At least as many images as the data set of the run has.
 POOL = 10_000
 READERS = {
     "state.npz": checkpoint.read_progress,
@@ -59,17 +60,13 @@ class Small:
 
 
 @pytest.fixture(scope="module")
-def whole(short_run, tmp_path_factory):
+def whole(tmp_path_factory):
     """The bytes of every file that a run is read from, by name; the archives have small arrays."""
-    folder = tmp_path_factory.mktemp("whole")
-    done = checkpoint.read_progress(short_run / "state.npz")
-    checkpoint.save(folder / "state.npz", {"a/W": Small(np.arange(6, dtype=np.float32))}, done)
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    record_run(folder, ARGUMENTS, {"a/W": Small(np.arange(6, dtype=np.float32))})
     few = {"first_learnt_epoch": np.arange(9), "forgetting_count": np.arange(9)}
     np.savez(folder / "image_history.npz", **few)
-    np.savez(folder / "model_parameters.npz", np.ones((2, 3), np.float32), np.zeros(2))
     (folder / "sweep.json").write_text('{"options": ["--epochs", "1"]}')
-    for name in ("labels.npz", "run.json", "metrics.csv"):
-        shutil.copy(short_run / name, folder / name)
     return {name: (folder / name).read_bytes() for name in READERS}
 
 
@@ -297,7 +294,7 @@ def test_labels_that_are_none(array, value, whole, tmp_path):
     assert read(tmp_path, "labels.npz", stream.getvalue()) is None
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_scripts_end_in_one_line(short_run, tmp_path):
     """As a user meets them: exit code 2, the file named, and every file of the run as it was."""
     run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT / "run")

@@ -95,6 +95,7 @@ command_line.run_command({script}.main)
 """
 
 
+@pytest.mark.exhaustive
 def test_overwrite_killed_between_its_renames(undisturbed, tmp_path):
     """Through a link, on a file system without an exchange; then what the user does next."""
     real = shutil.copytree(undisturbed, tmp_path / "real")
@@ -124,6 +125,7 @@ def test_overwrite_killed_between_its_renames(undisturbed, tmp_path):
         assert run.is_symlink() and not (real / "metrics.csv").exists()
 
 
+@pytest.mark.slow
 def test_leftovers_are_no_runs(undisturbed, tmp_path):
     run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     for kind in ("new", "old"):
@@ -138,6 +140,7 @@ def test_leftovers_are_no_runs(undisturbed, tmp_path):
     assert SCRIPT in done.stdout and ".run." not in done.stdout + done.stderr
 
 
+@pytest.mark.exhaustive
 def test_what_is_no_run_is_not_replaced(tmp_path):
     folder = tmp_path / "results" / SCRIPT / "run"
     folder.mkdir(parents=True)

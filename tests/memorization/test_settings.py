@@ -81,6 +81,7 @@ def test_a_long_name_is_cut_and_stays_one_of_its_own():
     assert re.fullmatch(r"[0-9a-f]{8}", one[112:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a\nb", "x" * 300])
 def test_what_is_no_name_of_a_folder(name, tmp_path):
     done = run_script(f"{SCRIPT}.py", "--synthetic", f"--name={name}", cwd=tmp_path)
@@ -88,7 +89,7 @@ def test_what_is_no_name_of_a_folder(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_seeds_side_by_side_and_found_again(tmp_path):
     for more in ((), ("--seed", "1"), ("--name", "mine", "--seed", "2")):
         done = run_script(f"{SCRIPT}.py", *PLAIN, "--quiet", *more, cwd=tmp_path)
@@ -109,6 +110,7 @@ def test_two_seeds_side_by_side_and_found_again(tmp_path):
     assert all(path.exists() for path in figures)
 
 
+@pytest.mark.exhaustive
 def test_a_run_in_the_experiments_own_folder_goes_on_there(short_run, tmp_path):
     """Where runs lay before they had names."""
     run = shutil.copytree(short_run, tmp_path / "results" / SCRIPT)
@@ -125,6 +127,7 @@ def test_a_run_in_the_experiments_own_folder_goes_on_there(short_run, tmp_path):
     assert "standard deviation" in report.stdout
 
 
+@pytest.mark.slow
 def test_what_there_is_to_resume_is_named(short_run, tmp_path):
     shutil.copytree(short_run, tmp_path / "results" / SCRIPT / "mine")
     done = run_script(f"{SCRIPT}.py", *PLAIN, "--resume", cwd=tmp_path)

@@ -12,7 +12,10 @@ import pytest
 from support.project import PROJECT
 from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, start, until
 
+pytestmark = pytest.mark.slow
 
+
+@pytest.mark.exhaustive
 def test_while_compiling_and_while_training(undisturbed, tmp_path):
     run = tmp_path / "results" / SCRIPT / "run"
     process = start(tmp_path)
@@ -61,6 +64,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.exhaustive
 def test_main_in_a_thread(undisturbed, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", IN_A_THREAD.format(script=SCRIPT), *ARGUMENTS, "--quiet"],
@@ -122,7 +126,7 @@ experiment.command({script}.main)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "place", ["Recorder.epoch_ends", "Report.summary", "experiment.draw_figures"]
 )
@@ -158,6 +162,7 @@ import {script}
 """
 
 
+@pytest.mark.exhaustive
 def test_a_notebook_is_told_the_scripts_command(undisturbed, tmp_path):
     program = NOTEBOOK.format(script=SCRIPT, arguments=list(ARGUMENTS))
     process = subprocess.Popen(

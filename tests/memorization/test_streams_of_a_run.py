@@ -66,6 +66,7 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.mark.exhaustive
 def test_the_label_seed_draws_labels_and_nothing_else(runs):
     labels, parameters = {}, {}
     for name in ("0", "1", "1 of 0"):
@@ -77,6 +78,7 @@ def test_the_label_seed_draws_labels_and_nothing_else(runs):
     assert parameters["1 of 0"] != parameters["0"]
 
 
+@pytest.mark.exhaustive
 def test_a_run_of_before_is_refused_by_name_but_read(runs):
     run = runs / "0" / SCRIPT / "run"
     record = json.loads((run / "run.json").read_text())

@@ -43,7 +43,7 @@ def rows(run):
     return [dict(zip(names, map(float, line.split(",")))) for line in lines[1:]]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_mlflow_has_the_whole_run(tracked, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     import mlflow
@@ -62,7 +62,7 @@ def test_mlflow_has_the_whole_run(tracked, monkeypatch):
     assert artifacts == {"run/record.json", "run/labels.png"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_offline_runs_of_wandb_are_one(tracked):
     files = sorted(tracked.glob("wandb/offline-run-*/*.wandb"))
     assert len(files) == 3

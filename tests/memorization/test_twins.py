@@ -13,7 +13,7 @@ from theano_engine.ops.gradient_conv import LEVEL
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 LEARNING_RATE = 1e-3
 STEPS = 10

@@ -5,21 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from support.project import PROJECT, check_one_line, run_command, run_script
+from support.project import check_one_line, run_command, run_script
 from support.runs import (
     PARAMETERS,
     assert_same_run,
     evaluated_error,
-    finished_epochs,
     made_once,
     metrics,
-    until,
+    run_and_leave_a_copy,
+    run_in,
 )
 
 pytestmark = pytest.mark.slow
@@ -31,7 +28,7 @@ NARROW = (
     *("--corruption", "0.5", "--epochs", "4", "--measure"),
 )
 PERCEPTRON = ("--network", "mlp", "--hidden", "128", "64")
-IN_EVERY_TEST_RUN = {
+KINDS = {
     "float weights": (STOCHASTIC, ("--weights", "float")),
     "hard activations": (STOCHASTIC, ("--activations", "hard")),
     "rectifiers": (SCRIPT, ("--weights", "float", "--activations", "relu")),
@@ -47,12 +44,8 @@ ON_ALL_SCRIPTS = {
         "hard": ("--activations", "hard", *PERCEPTRON, "--norm", "frozen", "--bias", "no"),
     }.items()
 }
-CONTROLS = {**IN_EVERY_TEST_RUN, **ON_ALL_SCRIPTS}
-
-
-def run_below(folder):
-    (record,) = folder.rglob("run.json")
-    return record.parent
+CONTROLS = {**KINDS, **ON_ALL_SCRIPTS}
+IN_EVERY_TEST_RUN = "perceptron"
 
 
 def arguments(name):
@@ -60,19 +53,27 @@ def arguments(name):
     return (f"{script}.py", *NARROW, *options)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        *IN_EVERY_TEST_RUN,
-        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ON_ALL_SCRIPTS),
-    ],
-)
+def marked(names):
+    return [
+        pytest.param(name, marks=() if name == IN_EVERY_TEST_RUN else pytest.mark.exhaustive)
+        for name in names
+    ]
+
+
+@pytest.fixture(scope="module", params=marked(CONTROLS))
 def control(request, tmp_path_factory):
-    """Name and folder of a run that nothing stopped; to be read only."""
+    """Name and folder of a run that nothing stopped; to be read only.
+
+    The folder holds `whole`, in which it was run, `killed`, which is what a kill after two epochs
+    would have left there, and `said`.
+    """
 
     def run(folder):
-        done = run_script(*arguments(request.param), cwd=folder)
-        assert done.returncode == 0, done.stderr
+        (folder / "whole").mkdir()
+        # The state of the first epoch is whole once there are two.
+        done = run_and_leave_a_copy(
+            arguments(request.param), folder / "whole", folder / "killed", epochs=2
+        )
         (folder / "said").write_text(done.stderr)
 
     name = f"control-{request.param.replace(' ', '-')}"
@@ -80,48 +81,32 @@ def control(request, tmp_path_factory):
 
 
 def test_goes_on_after_a_kill_with_the_same_bits(control, tmp_path):
-    name, whole = control
-    process = subprocess.Popen(
-        [sys.executable, PROJECT / arguments(name)[0], *arguments(name)[1:]],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    begun = [False]
-
-    def two_epochs_are_done():
-        begun[0] = begun[0] or any(tmp_path.rglob("run.json"))
-        # The state of the first is whole then.
-        return begun[0] and finished_epochs(run_below(tmp_path)) >= 2
-
-    until(process, two_epochs_are_done)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    name, folder = control
+    shutil.copytree(folder / "killed", tmp_path, dirs_exist_ok=True)
     resumed = run_script(*arguments(name), "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert "going on after epoch" in resumed.stdout
-    assert_same_run(run_below(tmp_path), run_below(whole))
+    assert_same_run(run_in(tmp_path), run_in(folder / "whole"))
 
 
 def test_measured_where_it_means_something(control):
-    name, whole = control
+    name, folder = control
     script, options = CONTROLS[name]
-    columns = set(metrics(run_below(whole))[-1])
+    columns = set(metrics(run_in(folder / "whole"))[-1])
     float_weights = options[:2] == ("--weights", "float")
     flips = any(column.startswith("sign_flips") for column in columns)
     saturated = any(column.startswith("saturated") for column in columns)
     assert flips != (float_weights or name == "frozen weights")
     assert saturated != ("relu" in options or name == "one layer")
     assert "critical_sample_ratio_test" in columns
-    said = (whole / "said").read_text()
+    said = (folder / "said").read_text()
     assert ("not drawn" in said) == (float_weights and "stochastic" in script)
 
 
 def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     """Of the deterministic networks the evaluation sees what the last test pass saw."""
-    name, whole = control
-    run = run_below(whole)
+    name, folder = control
+    run = run_in(folder / "whole")
     (parameters,) = run.glob("model_parameters*.npz")
     script = "svhn_evaluation_random_labels.py"
     done = run_script(script, "--params", parameters, cwd=tmp_path)
@@ -130,6 +115,9 @@ def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     drawn = "stochastic" in CONTROLS[name][0] and "float" not in CONTROLS[name][1]
     if not drawn:
         assert error == pytest.approx(float(metrics(run)[-1]["training_error"]), abs=1e-9)
+    # Whatever script made the parameters, their record tells what they are.
+    if name not in KINDS:
+        return
     # Nearer to their signs, float weights are others; of binary ones the sign tells all.
     other = shutil.copytree(run, tmp_path / "other")
     with np.load(parameters) as stored:
@@ -141,9 +129,12 @@ def test_evaluated_by_signs_where_weights_are_binary(control, tmp_path):
     assert same or CONTROLS[name][1][:2] == ("--weights", "float")
 
 
+# The report reads the options of a run, whatever script it was.
+@pytest.mark.parametrize("control", marked(KINDS), indirect=True)
 def test_report_tells_them_apart(control, tmp_path):
-    name, whole = control
-    plain = shutil.copytree(run_below(whole), tmp_path / "plain")
+    name, folder = control
+    whole = folder / "whole"
+    plain = shutil.copytree(run_in(whole), tmp_path / "plain")
     record = json.loads((plain / "run.json").read_text())
     later = ("weights", "activations", "network", "hidden", "norm", "bias", "freeze_weights")
     for option in later:
@@ -188,6 +179,7 @@ def test_an_experiment_needs_what_it_varies(tmp_path):
     check_one_line(done, "--freeze-weights")
 
 
+@pytest.mark.exhaustive
 def test_a_run_starts_from_saved_parameters(tmp_path):
     options = (*NARROW[: NARROW.index("--epochs")], "--network", "mlp", "--norm", "none")
 
@@ -197,18 +189,18 @@ def test_a_run_starts_from_saved_parameters(tmp_path):
         return run_script(script, *options, *place, *more, cwd=tmp_path)
 
     assert train("first", "--epochs", "1").returncode == 0
-    (parameters,) = run_below(tmp_path / "first").glob("model_parameters*.npz")
+    (parameters,) = run_in(tmp_path / "first").glob("model_parameters*.npz")
     shutil.copy(parameters, tmp_path / "start.npz")
     done = train("second", "--epochs", "2", "--init", "start.npz")
     assert done.returncode == 0, done.stderr
-    second = run_below(tmp_path / "second")
+    second = run_in(tmp_path / "second")
     with np.load(tmp_path / "start.npz") as start, np.load(second / parameters.name) as end:
         # In two epochs an Adam step of 1e-3, scaled, does not leave the neighbourhood.
         assert np.abs(start["arr_0"] - end["arr_0"]).mean() < 0.1
         arrays = [start[key] for key in start.files]
     assert (
         metrics(second)[0]["training_loss"]
-        != metrics(run_below(tmp_path / "first"))[0]["training_loss"]
+        != metrics(run_in(tmp_path / "first"))[0]["training_loss"]
     )
     fingerprint = json.loads((second / "run.json").read_text())["initial"]
     assert len(fingerprint) == 64

@@ -7,10 +7,12 @@ import json
 import pytest
 from support.project import check_one_line, run_script
 
+pytestmark = pytest.mark.slow
+
 NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_cifar10_through_the_network_for_svhn(tmp_path, data_dir):
     script = ("svhn_random_labels.py", *NARROW, "--name", "one")
     command = (*script, "--data", "cifar10")

@@ -37,6 +37,7 @@ def test_no_epochs(run):
     assert {path.name for path in folder.iterdir()} == {"labels.npz", "run.json", "state.npz"}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "options",
     [
@@ -74,6 +75,7 @@ def test_a_last_step_that_spoils_the_parameters(run, tmp_path):
             assert state[name].dtype.kind != "f" or np.isfinite(state[name]).all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("corruption", "replaced"), [("0", 0), ("1", 60)])
 def test_all_labels_or_none_replaced(corruption, replaced, run):
     folder, _ = run("--corruption", corruption, "--train-size", "60", "--epochs", "1")

@@ -9,6 +9,8 @@ import pytest
 from support.project import check_one_line, run_script
 from support.runs import metrics
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "svhn_evaluation_random_labels.py"
 
 

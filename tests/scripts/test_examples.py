@@ -40,6 +40,7 @@ def builder(name):
     return ("--builder", PROJECT / "examples" / "own_network.py:build") if "net" in name else ()
 
 
+@pytest.mark.exhaustive
 def test_evaluation_finds_the_runs_own_error(trained, tmp_path):
     name, folder = trained
     done = evaluated(run_in(folder), *builder(name), cwd=tmp_path)
@@ -50,6 +51,7 @@ def test_evaluation_finds_the_runs_own_error(trained, tmp_path):
     )
 
 
+@pytest.mark.exhaustive
 def test_goes_on_is_drawn_and_reported(trained, tmp_path):
     name, folder = trained
     shutil.copytree(folder / "results", tmp_path / "results")
@@ -66,6 +68,7 @@ def test_goes_on_is_drawn_and_reported(trained, tmp_path):
     assert name in (tmp_path / "out" / "report.csv").read_text()
 
 
+@pytest.mark.exhaustive
 def test_code_of_ones_own_runs_only_where_it_is_named(trained, tmp_path):
     name, folder = trained
     run = run_in(folder)

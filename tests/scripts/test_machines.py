@@ -34,6 +34,7 @@ def shell(line, folder, expected=0, **environment):
     return done
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_streams(closed, metrics, tmp_path):
     done = shell(f"{COMMAND} {closed}", tmp_path)
@@ -41,6 +42,7 @@ def test_closed_streams(closed, metrics, tmp_path):
     assert reproducible_metrics(tmp_path / "results" / SCRIPT / "run") == metrics
 
 
+@pytest.mark.exhaustive
 def test_a_reader_that_goes(tmp_path):
     done = shell(f"{COMMAND} | head -n 1; exit ${{PIPESTATUS[0]}}", tmp_path, expected=141)
     assert done.stdout.count(b"\n") == 1
@@ -49,6 +51,7 @@ def test_a_reader_that_goes(tmp_path):
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "environment",
     [
@@ -65,6 +68,7 @@ def test_surroundings(environment, metrics, tmp_path):
     assert reproducible_metrics(tmp_path / "results" / SCRIPT / "run") == metrics
 
 
+@pytest.mark.exhaustive
 def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     """The project's folder, the home folder with the compile cache, and the results."""
     project, home = tmp_path / "mein Übungs projekt", tmp_path / "hö me"

@@ -53,11 +53,13 @@ def share_touched_anew(**environment) -> float:
     return float(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.confstr("CS_GNU_LIBC_VERSION"), reason="a setting of glibc's malloc")
 def test_memory_that_was_freed_is_used_again():
     assert share_touched_anew() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.confstr("CS_GNU_LIBC_VERSION"), reason="a setting of glibc's malloc")
 @pytest.mark.parametrize(
     "environment",

@@ -8,6 +8,8 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line, run_command, run_script
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "cifar10_random_labels.py"
 
 
@@ -76,7 +78,7 @@ def test_a_script_from_another_folder_and_as_a_module(tmp_path):
         assert (done.returncode, done.stdout.split()[0]) == (0, SCRIPT), done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_short_run_of_a_long_schedule_is_warned_of(tmp_path):
     """The original's rates over 10 epochs of 2 steps; and rates that fall to a tenth alone."""
     short = ("--synthetic", "--width", "0.0625", "--epochs", "10", "--train-size", "60")

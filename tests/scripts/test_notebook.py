@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.exhaustive
+
 NOTEBOOK = PROJECT / "examples" / "memorization.ipynb"
 WHY = "no Jupyter kernel is installed (optional extra [notebook])"
 
 
-@pytest.mark.slow
 def test_it_trains_and_draws(tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient", reason=WHY)
     pytest.importorskip("ipykernel", reason=WHY)

@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 from support.project import check_one_line, run_command, run_script
-from support.runs import PARAMETERS, assert_same_run, killed_after_an_epoch, metrics, run_in
+from support.runs import PARAMETERS, assert_same_run, metrics, run_and_leave_a_copy, run_in
+
+pytestmark = pytest.mark.exhaustive
 
 
 def seven_classes(path):
@@ -35,7 +37,6 @@ CASES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("script", CASES)
 def test_own_data_through_a_runs_life(script, tmp_path):
     make, training, more = CASES[script]
@@ -44,17 +45,14 @@ def test_own_data_through_a_runs_life(script, tmp_path):
         *(f"{script}.py", "--data", "../mine.npz", "--width", "0.0625", "--batch-size", "10"),
         *("--epochs", "12", "--lr-fin", "1e-4", "--quiet", *more),
     )
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    done = run_script(*command, cwd=tmp_path / "whole")
-    assert done.returncode == 0, done.stderr
+    (tmp_path / "whole").mkdir()
+    run_and_leave_a_copy(command, tmp_path / "whole", tmp_path / "killed")
     whole = run_in(tmp_path / "whole")
     record = json.loads((whole / "run.json").read_text())
     # The file's stem, and the first digits of its data's fingerprint.
     named = f"seed-0_data-mine-{record['data']['source_fingerprint'][:8]}_"
     assert whole.name.startswith(named)
 
-    killed_after_an_epoch(command, tmp_path / "killed")
     moved = tmp_path / "moved" / "mine.npz"
     moved.parent.mkdir()
     (tmp_path / "mine.npz").rename(moved)

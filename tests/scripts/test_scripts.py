@@ -148,6 +148,7 @@ def test_the_same_seed_gives_the_same_run(runs, data_dir):
                 assert np.array_equal(one[key], other[key]), (name, key)
 
 
+@pytest.mark.exhaustive
 def test_random_labels_are_memorised(data_dir, tmp_path):
     process = run_script(
         "cifar10_random_labels.py",
@@ -162,6 +163,7 @@ def test_random_labels_are_memorised(data_dir, tmp_path):
     assert 0.8 < float(last["test_error"]) < 0.97
 
 
+@pytest.mark.exhaustive
 def test_true_labels_are_learnt(tmp_path):
     process = run_script(
         "cifar10_random_labels.py",

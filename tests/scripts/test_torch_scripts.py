@@ -20,7 +20,7 @@ from support.runs import (
     metrics,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 pytest.importorskip("torch", reason="PyTorch is not installed (optional extra [cuda])")
@@ -62,7 +62,6 @@ def test_the_evaluation(results, data_dir):
     assert result.error == pytest.approx(reported)
 
 
-@pytest.mark.exhaustive
 def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     for folder in (undisturbed, killed):

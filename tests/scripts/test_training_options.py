@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import pytest
 from support.project import check_one_line, run_command, run_script
-from support.runs import assert_same_run, killed_after_an_epoch, made_once, metrics, run_in
+from support.runs import assert_same_run, made_once, metrics, run_and_leave_a_copy, run_in
 
 pytestmark = pytest.mark.slow
 
@@ -42,24 +42,33 @@ def arguments(name):
     return (f"{script}.py", *NARROW, *options)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[*RUNS, *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHER_SCRIPTS)],
-)
+def marked(names):
+    return [pytest.param(name, marks=pytest.mark.exhaustive) for name in names]
+
+
+@pytest.fixture(scope="module", params=marked(ALL))
 def whole(request, tmp_path_factory):
-    """Name and folder of a run that nothing stopped; to be read only."""
+    """Name and folder of a run that nothing stopped; to be read only.
+
+    `killed` beside the results' folder is what a kill after an epoch would have left of them.
+    """
 
     def run(folder):
-        done = run_script(*arguments(request.param), cwd=folder)
-        assert done.returncode == 0, done.stderr
+        (folder / "whole").mkdir()
+        run_and_leave_a_copy(arguments(request.param), folder / "whole", folder / "killed")
 
     name = f"training-{request.param.replace(', ', '-')}"
-    return request.param, run_in(made_once(tmp_path_factory, name, run))
+    return request.param, run_in(made_once(tmp_path_factory, name, run) / "whole")
+
+
+def killed(run):
+    """What a kill would have left of the results in which `run` is."""
+    return run.parents[2].with_name("killed")
 
 
 def test_goes_on_after_a_kill_with_the_same_bits(whole, tmp_path):
     name, run = whole
-    killed_after_an_epoch(arguments(name), tmp_path)
+    shutil.copytree(killed(run), tmp_path, dirs_exist_ok=True)
     resumed = run_script(*arguments(name), "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert_same_run(run_in(tmp_path), run)
@@ -105,6 +114,7 @@ def test_evaluated_with_what_was_kept(whole, tmp_path):
     assert (True in binary) == ("bop" in options)
 
 
+@pytest.mark.exhaustive
 def test_ends_where_it_is_told_to(tmp_path):
     """The run is finished for resume and report; seeds that ended elsewhere are one group."""
     plain = ("svhn_random_labels.py", *NARROW, "--epochs", "30", "--lr-fin", "1e-3")
@@ -132,6 +142,8 @@ def test_ends_where_it_is_told_to(tmp_path):
     assert [line[titles.index("epochs")] for line in lines][:2] == [str(n) for n in epochs]
 
 
+# The best are kept, and the last, whoever made them.
+@pytest.mark.parametrize("whole", marked(RUNS), indirect=True)
 def test_what_is_kept_is_in_the_state(whole, tmp_path):
     """A run goes on whose parameters' file is gone or ahead of its state: it is written again."""
     name, run = whole

@@ -97,18 +97,32 @@ def run_in(folder):
     return record.parent
 
 
-def killed_after_an_epoch(command, folder):
-    """Start the script `command` in `folder`, and kill it once it has finished an epoch."""
+def run_and_leave_a_copy(command, folder, copy, epochs=1):
+    """Run the script `command` in `folder` to its end; `copy` is what a kill would have left of it.
+
+    The process is stopped once it has finished `epochs` epochs, its folder copied, and let go on:
+    the copy holds the very bytes that SIGKILL would have left at that moment. So a run that nothing
+    disturbed and one that was killed take one process.
+    """
     process = subprocess.Popen(
         [sys.executable, str(PROJECT / command[0]), *command[1:]],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
     )
-    until(process, lambda: any(finished_epochs(p.parent) for p in folder.rglob("metrics.csv")))
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+
+    def reached():
+        return any(finished_epochs(p.parent) >= epochs for p in folder.rglob("metrics.csv"))
+
+    until(process, reached)
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    process.send_signal(signal.SIGCONT)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return subprocess.CompletedProcess(command, 0, output, errors)
 
 
 def finished_epochs(run):

@@ -10,6 +10,8 @@ import pytest
 from binary_net import lasagne
 from theano_engine import T, theano
 
+pytestmark = pytest.mark.slow
+
 
 def _ops(function):
     return {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes}
@@ -41,7 +43,6 @@ class Training:
         return [v.get_value() for v in (self.W, *self.moments)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scale", [12.5, 1.0])
 def test_adam_step_is_the_plain_graphs(scale):
     ours, plain = Training(scale=scale), Training("binary", scale=scale)
@@ -77,7 +78,6 @@ def test_adam_step_refuses_a_gradient_of_another_shape():
         Training().step(np.zeros((5, 6), "float32"), 0.1)
 
 
-@pytest.mark.slow
 def test_unbounded_parameters_and_other_rules_stay_theanos():
     assert "AdamStep" not in _ops(Training(clipped=False).step)
     W, gradient = theano.shared(np.zeros((5, 7), "float32")), T.matrix()

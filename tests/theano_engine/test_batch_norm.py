@@ -9,6 +9,8 @@ import binary_net
 from theano_engine import T, theano
 from theano_engine.ops.batch_norm import BatchNormTrain, batch_normalization_train, plain_graph
 
+pytestmark = pytest.mark.slow
+
 EPSILON = 1e-4
 ACTIVATIONS = {
     "none": lambda y: y,
@@ -71,7 +73,6 @@ def _assert_close(ours, theirs):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=2e-6)
 
 
-@pytest.mark.slow
 def test_outputs_and_gradients_are_the_plain_graphs(functions):
     dimensions, kernels, plain = functions
     for shape in SHAPES[dimensions]:

@@ -13,6 +13,8 @@ from theano_engine.ops.binary_conv import BinaryConv2d
 from theano_engine.ops.binary_dot import BinaryDot
 from theano_engine.ops.binary_signs import HIGH, LOW, NAN, OPERATIONS, BinarySigns
 
+pytestmark = pytest.mark.slow
+
 AS_GIVEN = theano.Mode(linker="cvm", optimizer=None)
 # Turns abstract convolutions into float matrix products; knows none of the project's rewrites.
 FLOAT = theano.Mode(linker="cvm", optimizer="fast_compile")
@@ -198,7 +200,6 @@ _NUMPY = {
 }
 
 
-@pytest.mark.slow
 @EXAMPLES
 @given(st.data(), thread_counts)
 def test_signs_after_steps(data, threads):

@@ -65,6 +65,7 @@ def convolved(images, kernels, **options):
 x4, x2 = T.tensor4("x4"), T.matrix("x2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("images", "unit"),
     [
@@ -85,6 +86,7 @@ def test_images_are_recognised_by_how_they_are_computed(images, unit):
     assert (found.unit_images, found.scale) == (unit, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernels", "scale"),
     [
@@ -103,6 +105,7 @@ def test_filters_are_recognised_by_how_they_are_computed(kernels, scale):
     assert only(BinaryConv2d, ops_of(convolved(tanh(x4), kernels))).scale == scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "images",
     [
@@ -129,6 +132,7 @@ def test_images_that_only_look_binary_are_left_alone(images):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kernels",
     [
@@ -156,6 +160,7 @@ def test_what_the_kernel_does_not_cover_is_left_alone():
         assert not any(isinstance(op, BinaryConv2d) for op in ops_of(output))
 
 
+@pytest.mark.slow
 def test_options_of_a_convolution_are_kept():
     for border_mode, pads in (
         ("half", (-1, -1)),
@@ -175,6 +180,7 @@ def test_options_of_a_convolution_are_kept():
         assert (op.stride_rows, op.stride_columns, op.filter_flip) == (2, 3, False)
 
 
+@pytest.mark.slow
 def test_products():
     W = signs_of(weights(5, 4))
     assert not only(BinaryDot, ops_of(T.dot(tanh(x2), W))).unit_x
@@ -191,6 +197,7 @@ def test_products():
         assert not any(isinstance(op, BinaryDot) for op in ops_of(product))
 
 
+@pytest.mark.slow
 def test_each_rewrite_can_be_left_out_by_name():
     layer_input = tanh(x4)
     convolution = convolved(layer_input, signs_of(filters()))
@@ -206,6 +213,7 @@ def test_each_rewrite_can_be_left_out_by_name():
     assert kinds(REWRITTEN.excluding("binary")) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(None, 3, 6, 7), (2, 3, None, None)])
 def test_padding_by_copying_becomes_the_convolution_s_own(shape):
     network = lasagne.layers.InputLayer(shape, tanh(x4))
@@ -217,6 +225,7 @@ def test_padding_by_copying_becomes_the_convolution_s_own(shape):
     assert (op.pad_rows, op.pad_columns) == (1, 2)
 
 
+@pytest.mark.slow
 def test_other_uses_of_zeros_are_not_padding():
     signs, inner = signs_of(filters()), tanh(x4)
     rows = x4.shape[2]
@@ -247,6 +256,7 @@ def test_value_sets():
     assert value_set(T.round(T.clip(x4, 0, 100))) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [tanh, sigmoid], ids=["tanh", "sigmoid"])
 def test_a_tested_network_is_bits_from_layer_to_layer(activation):
     network = small_network(activation)
@@ -260,6 +270,7 @@ def test_a_tested_network_is_bits_from_layer_to_layer(activation):
     ]
 
 
+@pytest.mark.slow
 def test_a_first_layer_of_many_channels_stays_a_matrix_product():
     network = small_network(tanh, channels=40)
     ops = ops_of(lasagne.layers.get_output(network, x4, deterministic=True))
@@ -269,6 +280,7 @@ def test_a_first_layer_of_many_channels_stays_a_matrix_product():
     ]
 
 
+@pytest.mark.slow
 def test_values_that_something_else_needs_are_kept():
     signs = signs_of(filters())
     sums = convolved(tanh(x4), signs)
@@ -306,7 +318,7 @@ def small_network(activation, seed=0, channels=3):
     return network
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("activation", "channels"), [(tanh, 3), (sigmoid, 3), (tanh, 5)])
 def test_results_of_a_tested_network_are_the_same(activation, channels):
     network = small_network(activation, channels=channels)
@@ -333,7 +345,7 @@ FORWARD_REWRITES = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_trained_network_is_the_same():
     """Three steps with and without the forward rewrites, from one start."""
     generator = np.random.RandomState(7)

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.exhaustive
+
 SHOW = "from theano_engine import theano; print(theano.config.base_compiledir)"
 # The folder alone: what Theano makes of it takes seconds.
 CHOOSE = """

@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line, run_script
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "(theano.config.blas.ldflags, theano.config.gcc.cxxflags, theano.config.openmp)"
 CHILD = f"from theano_engine import theano; print({SETTINGS})"
 PARENT = f"""
@@ -20,7 +22,6 @@ subprocess.run([sys.executable, '-c', {CHILD!r}], check=True)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("flags", [None, "gcc.cxxflags=-O2", "blas.ldflags=,openmp=False"])
 def test_a_child_process_starts_from_the_same_flags(flags):
     """Settings handed down would pass for the user's, and the BLAS that they name not be loaded."""
@@ -78,7 +79,6 @@ np.testing.assert_allclose(convolve(images, filters), expected, atol=1e-4)
 """
 
 
-@pytest.mark.slow
 def test_without_a_blas_there_is_one_warning(tmp_path):
     """Theano's own fallback aborts where several threads use it."""
     (tmp_path / "scipy_openblas32.py").write_text("raise ImportError('not installed')\n")
@@ -98,7 +98,6 @@ def test_without_a_blas_there_is_one_warning(tmp_path):
     assert "openmp=True needs a BLAS" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_compiler_that_is_too_old(tmp_path):
     compiler = tmp_path / "g++"
     compiler.write_text("#!/bin/sh\necho 6.3.0\n")

@@ -11,6 +11,8 @@ import time
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.exhaustive
+
 COMPILED = """
 from theano_engine import T, theano
 from theano.gof.cc import CLinker
@@ -68,7 +70,6 @@ def printed(process):
     return output.strip()
 
 
-@pytest.mark.slow
 def test_nothing_is_compiled_a_second_time(tmp_path):
     """Theano takes Ops without properties for ones whose code has no version."""
     assert "Dot22" in printed(start(DOT, tmp_path))
@@ -82,7 +83,6 @@ def holder(cache):
     return None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_processes_with_one_compile_cache(killed, tmp_path):
     cache = tmp_path / "not there yet"
@@ -103,7 +103,6 @@ def test_processes_with_one_compile_cache(killed, tmp_path):
     assert printed(start(VIEWS, cache, subprocess.DEVNULL)) == "0"
 
 
-@pytest.mark.slow
 def test_a_process_that_failed_to_compile_lets_others_in(tmp_path):
     failed = start(FAILS, tmp_path, subprocess.PIPE)
     # Theano prints the code that the compiler refused.
@@ -124,7 +123,6 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.slow
 def test_the_command_that_looks_after_the_cache(tmp_path):
     environment = {**os.environ, "THEANO_FLAGS": f"base_compiledir={tmp_path / 'cache'}"}
 

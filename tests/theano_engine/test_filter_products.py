@@ -8,6 +8,8 @@ import pytest
 from theano_engine import T, theano
 from theano_engine.ops.gradient_conv import ConvFilterGradient
 
+pytestmark = pytest.mark.slow
+
 NAME = "conv_filter_gradient"
 # border mode, subsample, filter_flip, filter size
 CONVOLUTIONS = [

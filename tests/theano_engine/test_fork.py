@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.exhaustive
+
 PROGRAM = """
 import binary_net, lasagne, multiprocessing, numpy as np, sys, theano, theano.tensor as T
 

@@ -13,6 +13,8 @@ from theano_engine.ops.gradient_conv import (
     BinaryConvInputGradient,
 )
 
+pytestmark = pytest.mark.slow
+
 if not processor.supports(LEVEL):
     pytest.skip(f"the table-lookup kernels need {LEVEL}", allow_module_level=True)
 

@@ -9,6 +9,8 @@ import pytest
 
 from theano_engine import T, theano
 
+pytestmark = pytest.mark.slow
+
 ifelse = import_module("theano.ifelse").ifelse
 typed_list = import_module("theano.typed_list")
 

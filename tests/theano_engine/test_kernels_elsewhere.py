@@ -13,6 +13,8 @@ from support.project import PROJECT
 
 from theano_engine import processor
 
+pytestmark = pytest.mark.exhaustive
+
 SOURCES = sorted((PROJECT / "tests" / "theano_engine").glob("sanitize_*.cpp"))
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 # GCC finds uninitialised values in its own intrinsics.
@@ -38,7 +40,6 @@ def run(source, folder, level, compiler, flags, emulator=()):
     return done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("level", processor.LEVELS)
 @pytest.mark.parametrize("compiler", sorted(COMPILERS))
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -48,7 +49,6 @@ def test_kernels_agree_under_every_compiler(tmp_path, source, compiler, level):
     assert "agree" in run(source, tmp_path, level, compiler, COMPILERS[compiler])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("flags", (["-fopenmp"], ONE_THREAD), ids=("two threads", "one thread"))
 @pytest.mark.parametrize("level", processor.ARCHITECTURES["aarch64"])
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line, run_script
 
+pytestmark = pytest.mark.slow
+
 SHOW = """
 from theano_engine import theano
 print(theano.config.device, theano.config.floatX, theano.config.blas.ldflags != "")
@@ -34,6 +36,7 @@ def start(program, home, **environment):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "flags, named",
     [
@@ -68,12 +71,14 @@ def test_a_file_of_2017(tmp_path):
         assert named in told
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["float64", "64"])
 def test_a_file_may_choose_double_precision(name, tmp_path):
     (tmp_path / ".theanorc").write_text(f"[global]\nfloatX = {name}\n")
     assert start(SHOW, tmp_path).stdout.split() == ["cpu", "float64", "True"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "text",
     [
@@ -93,6 +98,7 @@ def test_a_file_that_does_not_parse(text, tmp_path):
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "variable, value, named",
     [
@@ -117,6 +123,7 @@ def test_what_cannot_be_used_is_named(variable, value, named, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("threads, expected", [("3,2", 3), (" 2 , 1", 2), ("+1", 1)])
 def test_numbers_of_threads_that_openmp_knows(threads, expected, tmp_path):
     program = (
@@ -128,6 +135,7 @@ def test_numbers_of_threads_that_openmp_knows(threads, expected, tmp_path):
     assert done.stdout.splitlines()[-1] == f"{expected} {threads}"
 
 
+@pytest.mark.exhaustive
 def test_a_blas_that_is_switched_off(tmp_path):
     program = "from theano_engine import theano; print(theano.config.openmp)"
     done = start(program, tmp_path, THEANO_FLAGS="blas.ldflags=,openmp=True")
@@ -136,6 +144,7 @@ def test_a_blas_that_is_switched_off(tmp_path):
     assert "many times slower" in told
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("flag", ["mode=FAST_COMPILE", "linker=py", "optimizer=None"])
 def test_a_configuration_that_computes_no_convolutions(flag, tmp_path):
     cache = os.environ.get("THEANO_FLAGS", "")

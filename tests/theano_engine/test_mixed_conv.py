@@ -14,6 +14,8 @@ from theano_engine.ops.gradient_conv import (
 )
 from theano_engine.ops.mixed_conv import MixedConv2d
 
+pytestmark = pytest.mark.slow
+
 if not processor.supports(LEVEL):
     pytest.skip(f"the table-lookup kernels need {LEVEL}", allow_module_level=True)
 

@@ -7,6 +7,8 @@ import pytest
 
 from theano_engine import T, theano
 
+pytestmark = pytest.mark.slow
+
 SHAPES = [(2, 3, 8, 8), (3, 2, 7, 9), (1, 1, 2, 2), (5, 4, 1, 6), (0, 3, 4, 4), (2, 2, 33, 5)]
 
 

@@ -8,6 +8,8 @@ import sys
 import pytest
 from support.project import PROJECT
 
+pytestmark = pytest.mark.slow
+
 SUM_OVER_CHANNELS = """
 x = T.tensor4()
 function = theano.function([x], x.sum((0, 2, 3)))

@@ -49,6 +49,7 @@ def channel_sum(x, y, gradient):
     return [ChannelSum()(x)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [batch_norm, pooling, adam, channel_sum])
 def test_each_family_computes_the_same_under_every_cap(family):
     arrays = [random(5, 6, 8, 8) for _ in range(3)]
@@ -65,6 +66,7 @@ def test_each_family_computes_the_same_under_every_cap(family):
             assert np.isfinite(result).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("level, registers", [("portable", "[yz]mm"), ("avx2", "zmm")])
 def test_the_cap_reaches_the_instructions(header, level, registers, tmp_path):
@@ -94,6 +96,7 @@ def test_a_level_needs_all_its_flags(monkeypatch, flags, level):
     assert processor.level() == level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["foo", "AVX2", "avx512 "])
 def test_a_cap_that_does_not_exist_is_named_before_anything_is_built(named, tmp_path):
     environment = {processor.VARIABLE: named}
@@ -105,6 +108,7 @@ def test_a_cap_that_does_not_exist_is_named_before_anything_is_built(named, tmp_
     assert not (tmp_path / "compiled").exists()
 
 
+@pytest.mark.slow
 def test_a_program_that_imports_theano_learns_it_at_once():
     environment = {**os.environ, processor.VARIABLE: "foo"}
     command = [sys.executable, "-c", "from theano_engine import theano"]

@@ -8,7 +8,7 @@ from support import oracle_network
 
 from theano_engine import theano
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 REWRITES = theano.compile.optdb.__db__

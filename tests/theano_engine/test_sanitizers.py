@@ -6,10 +6,11 @@ import pytest
 from support.project import PROJECT
 from support.sanitizers import THREADING, run_sanitized
 
+pytestmark = pytest.mark.exhaustive
+
 SOURCES = sorted((PROJECT / "tests" / "theano_engine").glob("sanitize_*.cpp"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("threading", sorted(THREADING))
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_kernels_stay_within_bounds(tmp_path, source, threading):

@@ -12,7 +12,7 @@ from support.kernel_settings import INSTRUCTION_SETS
 from support.project import PROJECT, run_script
 from support.runs import SHORT, assert_same_run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 PROGRAM = PROJECT / "tests" / "support" / "kernel_bits.py"
 # A network and an instruction set: kernels that it has among others.
@@ -43,13 +43,7 @@ def kernel_bits(architecture, instruction_set, threads):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        *("binary", "rectifiers"),
-        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("portable", "floats")),
-    ],
-)
+@pytest.mark.parametrize("network", ["binary", "rectifiers", "portable", "floats"])
 def test_no_kernel_depends_on_the_number_of_threads(network):
     architecture, instruction_set, among = NETWORKS[network]
     one = kernel_bits(architecture, instruction_set, 1)

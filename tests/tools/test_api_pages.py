@@ -57,14 +57,14 @@ def pages(tmp_path_factory):
     return {name: Page(path) for name, path in found.items()}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_public_names_are_there(pages):
     for page, names in NAMES.items():
         missing = set(names) - pages[page].ids
         assert not missing, f"{page}: {missing}"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_links_lead_to_pages_and_docstrings_are_markdown(pages):
     for name, page in pages.items():
         for link in page.links:

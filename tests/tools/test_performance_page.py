@@ -8,7 +8,10 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import pytest
 from support.project import PROJECT, copy_sources
+
+pytestmark = pytest.mark.slow
 
 DOCUMENT = "docs/performance.md"
 

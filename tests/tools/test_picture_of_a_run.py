@@ -48,7 +48,7 @@ def rows(path):
     return [found[place] for place in sorted(found)]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="the picture shows an environment")
 def test_a_run_is_drawn_as_it_was_shown(tmp_path):
     command = [sys.executable, "tools/picture_of_a_run.py", "--epoch", "2", "--output", tmp_path]

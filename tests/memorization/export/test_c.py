@@ -16,6 +16,8 @@ from support.trained import ARCHITECTURES, images_of, network_of, trained
 from memorization.export import c_source, inference, twin
 from memorization.export.folding import fold
 
+pytestmark = pytest.mark.slow
+
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"]
 # What compilers may do to floats where they are not told the standard.
 COMPILERS = {

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.exhaustive
 def test_predictions_scores_and_sizes(tmp_path):
     network = network_of(Architecture(WIDTHS["svhn"]).scaled(0.25))
     c_source.save(network, tmp_path / "network.c")

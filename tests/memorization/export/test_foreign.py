@@ -14,6 +14,7 @@ from memorization.export import inference, packed
 from memorization.export.folding import fold
 
 
+@pytest.mark.slow
 def test_a_file_of_binarynet_is_taken_with_its_activation(tmp_path):
     arrays = parameters(ARCHITECTURES["cnn"])
     np.savez(tmp_path / "cifar10_parameters.npz", *arrays)
@@ -37,6 +38,7 @@ def test_a_file_of_binarynet_is_taken_with_its_activation(tmp_path):
     check_one_line(done, "--activation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "two classes", "no bias", "no norm", "sigmoid"])
 def test_out_and_in_again_it_is_the_same_network(name, tmp_path):
     from memorization.export import foreign
@@ -57,6 +59,7 @@ def test_out_and_in_again_it_is_the_same_network(name, tmp_path):
     assert found.tobytes() == inference.scores(fold(network), images).tobytes()
 
 
+@pytest.mark.slow
 def test_a_run_as_a_file_of_binarynet(short_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(short_run, run)
@@ -72,6 +75,7 @@ def test_a_run_as_a_file_of_binarynet(short_run, tmp_path):
     check_one_line(done, "run.json", "--activation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shapes", "told"),
     [

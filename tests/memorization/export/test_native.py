@@ -11,6 +11,8 @@ from memorization.export import inference
 from memorization.export.folding import fold
 from memorization.export.native import NativeNetwork
 
+pytestmark = pytest.mark.slow
+
 STRICT = ("-Wall", "-Wextra", "-Werror")
 # Those of this processor, and those that any compiler has.
 OPTIONS = {"native": (*STRICT, "-march=native"), "portable": STRICT}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from support.project import check_one_line, run_command
+
+pytestmark = pytest.mark.slow
 
 
 def cells(line):

@@ -16,6 +16,8 @@ from support.trained import ARCHITECTURES, images_of, trained
 from memorization.export import inference, packed
 from memorization.export.folding import fold
 
+pytestmark = pytest.mark.slow
+
 
 def saved(folder, name):
     path = folder / f"{name}.h5"

@@ -16,6 +16,8 @@ import svhn_random_labels
 from memorization import replicas
 from training_loop.metrics import read_csv, reproducible
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "svhn_random_labels"
 PATTERNS = (
     *("--data", "patterns", "--patterns", "70", "12", "--corruption", "1", "--network", "mlp"),
@@ -55,7 +57,6 @@ def train_both(folder, options, seeds):
     return runs(folder / "together"), runs(folder / "alone")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -77,7 +78,7 @@ def test_binary_weights_and_adam_have_the_bits_of_the_run_alone(options, tmp_pat
     assert ("--label-seed" in options) == np.array_equal(*images)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "options",
     [
@@ -100,7 +101,7 @@ def test_others_differ_by_roundings(options, tmp_path):
             assert row["train_step_loss"] == pytest.approx(expected["train_step_loss"], rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_replicas_stopped_by_a_signal_go_on_together_and_alone(tmp_path):
     options = (*PATTERNS, *DEEP)
     long = [word if word != "3" else "150" for word in options]

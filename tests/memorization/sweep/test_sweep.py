@@ -80,7 +80,7 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
     assert finished(folder) == after
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_cell_that_cannot_run_is_named(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
     (tmp_path / "empty").mkdir()
@@ -124,6 +124,7 @@ def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_p
     assert sorted(path.name for path in folder.iterdir()) == ["cells", "mine.py"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -154,6 +155,7 @@ def test_mistakes_are_named_before_anything_starts(tmp_path, arguments, named):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "named"),
     [
@@ -170,6 +172,7 @@ def test_mistakes_in_a_file_of_cells_are_named(tmp_path, lines, named):
     assert [path.name for path in tmp_path.iterdir()] == ["cells"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -186,6 +189,7 @@ def test_scripts_that_cannot_be_swept_are_named(tmp_path, text, named):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["127.0.0.1:{port}", "nowhere"])
 def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
@@ -198,6 +202,7 @@ def test_an_address_where_nothing_answers_is_named_at_once(tmp_path, address):
     assert re.fullmatch(said, done.stderr)
 
 
+@pytest.mark.slow
 def test_without_ray_the_extra_is_named(tmp_path):
     program = (
         "import runpy, sys; sys.modules['ray'] = None\n"

@@ -13,6 +13,8 @@ from support.project import PROJECT
 from foundations.errors import UserError
 from memorization.report.runs import read_run
 
+pytestmark = pytest.mark.exhaustive
+
 EPOCHS = 30
 
 
@@ -37,7 +39,6 @@ def epochs_done(folder):
         return 0
 
 
-@pytest.mark.exhaustive
 def test_what_ran_on_a_lost_machine_runs_on_another(tmp_path, cluster):
     runs = [tmp_path / f"results/sweep/cifar10_random_labels/seed-{seed}" for seed in range(2)]
     tiny = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", str(EPOCHS))

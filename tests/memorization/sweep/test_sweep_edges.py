@@ -40,7 +40,7 @@ def long_folder(tmp_path):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_seed_given_twice_under_a_long_tmpdir_is_run_once(tmp_path, long_folder):
     done = run_command(
         *("sweep", "--vary", "seed=3,3", "corruption=0.5,.50", "--", *TINY),
@@ -53,7 +53,7 @@ def test_a_seed_given_twice_under_a_long_tmpdir_is_run_once(tmp_path, long_folde
     assert read_run(run).finished
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("option", ["--cpus-per-run", "--gpus-per-run"])
 def test_more_than_there_is_is_refused(tmp_path, option):
     wanted = "4096" if option == "--cpus-per-run" else "0.5"
@@ -63,7 +63,7 @@ def test_more_than_there_is_is_refused(tmp_path, option):
     check_one_line(done, f"{option} {wanted}: no machine has more than")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_sweep_that_is_told_to_stop_says_how_to_go_on(tmp_path, number):
     arguments = ("--vary", "seed=0..2", "--", *TINY)
@@ -98,7 +98,7 @@ def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
     assert {"corruption-0.5_data-dir-a-b", "corruption-1.0_data-dir-a-b"} <= set(names)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_on_a_terminal_running_cells_are_seen_and_all_lines_fit(tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))

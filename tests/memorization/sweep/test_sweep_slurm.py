@@ -43,6 +43,7 @@ def submitted(done):
     return re.search(r"^submitted: \d+ cells as job (\d+);", done.stdout, re.MULTILINE)[1]
 
 
+@pytest.mark.exhaustive
 @needs_slurm
 @pytest.mark.slow
 def test_a_task_that_is_requeued_ends_with_the_bits_of_one_that_is_not(tmp_path, slurm):
@@ -96,6 +97,7 @@ def test_a_task_whose_time_is_up_saves_and_comes_back_and_scancel_leaves_whole_f
     assert submitted(sweep(slurm, tmp_path, *words)) != job
 
 
+@pytest.mark.exhaustive
 @needs_slurm
 @pytest.mark.slow
 def test_what_slurm_refuses_is_a_line(tmp_path, slurm):
@@ -107,6 +109,7 @@ def test_what_slurm_refuses_is_a_line(tmp_path, slurm):
     )
 
 
+@pytest.mark.slow
 def test_without_slurm_a_line_says_so(tmp_path):
     done = run_command("sweep", "--slurm", "--", SCRIPT, *TINY, cwd=tmp_path, PATH="/nowhere")
     check_one_line(done, "sbatch: not found; --slurm is for a machine that submits jobs to Slurm")

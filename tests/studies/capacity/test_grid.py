@@ -43,7 +43,7 @@ def test_the_plan_names_every_file():
     assert named
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_small_cell_is_trained_found_and_drawn(tmp_path):
     axes = grid.read_axes(define.CELLS / "capacity-binary-binary.txt")
     (smallest, *_) = (of for of in axes if of["hidden"] == ("16 16",))

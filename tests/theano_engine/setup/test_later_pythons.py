@@ -26,6 +26,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_stand_ins_are_for_those_who_ask():
     """What is not installed stays so for the program, and what it looks for is its own."""
     code = """
@@ -58,6 +59,7 @@ print(before in (None, after), stand_ins, after)
     assert outputs.pop().startswith("True []")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["theano, lasagne", "lasagne, theano", "lasagne.layers"])
 def test_lasagne_at_any_time_after_the_engine(order):
     assert (
@@ -66,6 +68,7 @@ def test_lasagne_at_any_time_after_the_engine(order):
     )
 
 
+@pytest.mark.slow
 def test_lasagnes_pooling_under_its_old_name():
     code = "from theano_engine import theano\nimport lasagne, numpy as np\n"
     code += "layer = lasagne.layers.MaxPool2DLayer((1, 1, 4, 4), 2)\n"
@@ -74,6 +77,7 @@ def test_lasagnes_pooling_under_its_old_name():
     assert run(code) == "[5.0, 7.0, 13.0, 15.0]\n"
 
 
+@pytest.mark.slow
 def test_scan_and_jacobian():
     x = T.vector()
     jacobian = theano.function([x], theano.gradient.jacobian(x**2, x))
@@ -97,11 +101,13 @@ def test_methods_of_arrays():
     assert storage[0][0] == 1 * 2 + 2 * 3 * 4
 
 
+@pytest.mark.slow
 def test_debug_mode_on_a_number():
     x = T.scalar()
     assert theano.function([x], x + 1, mode="DebugMode")(1) == 2
 
 
+@pytest.mark.slow
 def test_random_numbers_of_both_linkers():
     drawn = [
         theano.function([], theano.sandbox.rng_mrg.MRG_RandomStreams(7).uniform((5,)), mode=mode)()
@@ -110,6 +116,7 @@ def test_random_numbers_of_both_linkers():
     np.testing.assert_array_equal(*drawn)
 
 
+@pytest.mark.slow
 def test_unique_of_a_matrix():
     x = T.lmatrix()
     outputs = T.extra_ops.Unique(return_inverse=True)(x)
@@ -118,6 +125,7 @@ def test_unique_of_a_matrix():
     np.testing.assert_array_equal(inverse, [1, 0, 0, 1])
 
 
+@pytest.mark.slow
 def test_rows_by_index():
     x, rows = T.matrix(), T.lvector()
     y = T.inc_subtensor(x[rows], 1)
@@ -125,6 +133,7 @@ def test_rows_by_index():
     np.testing.assert_array_equal(added, [[2, 2], [0, 0], [1, 1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_c_code_of_complex_numbers(dtype):
     z = T.vector(dtype=dtype)
@@ -135,6 +144,7 @@ def test_c_code_of_complex_numbers(dtype):
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_c_code_over_all_axes():
     x = T.matrix()
     outputs = [T.argmax(x), T.all(x), T.cumsum(x), T.cumprod(x), x[x > 2].sum(), T.max(x)]
@@ -144,6 +154,7 @@ def test_c_code_over_all_axes():
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.slow
 def test_c_code_takes_rows_within_bounds_only():
     x, rows = T.matrix(), T.lvector()
     take = theano.function([x, rows], x[rows])

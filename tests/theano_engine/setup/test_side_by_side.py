@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line
 
+pytestmark = pytest.mark.exhaustive
+
 # Each operation is a module of its own.
 GRAPH = """
 from theano_engine import T, theano

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from support.torch_comparison import assert_same, normal
 
 from theano_engine import T, theano
 from theano_engine.ops.rounding import round3
+
+pytestmark = pytest.mark.slow
 
 HALVES = np.array(
     [-2.5, -1.5, -0.5, -0.49999997, -0.0, 0.0, 0.49999997, 0.5, 1.5, 2.5, 3e9, np.inf], "float32"

@@ -8,6 +8,8 @@ from support.torch_comparison import C_REFERENCE, assert_same, normal
 
 from theano_engine import T
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("flip", [True, False])
 @pytest.mark.parametrize(

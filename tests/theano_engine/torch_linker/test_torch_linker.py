@@ -17,6 +17,8 @@ from theano_engine.torch_linker.backend import DeviceError
 from theano_engine.torch_linker.dispatch import MissingHandlerError
 from theano_engine.torch_linker.storage import DeviceArray
 
+pytestmark = pytest.mark.slow
+
 
 def shared(value, name="W"):
     return theano.shared(np.asarray(value, "float32"), name=name)
@@ -113,7 +115,6 @@ def test_last_batches_of_any_size(mode):
             assert float(mean) == np.arange(4 * size).mean()
 
 
-@pytest.mark.slow
 def test_random_streams_are_theanos_own(mode):
     def functions(mode):
         streams = theano.sandbox.rng_mrg.MRG_RandomStreams(42)
@@ -169,7 +170,6 @@ def test_errors_of_a_call_reach_the_caller(mode):
     assert product(normal(2, 3), normal(3, 5)).shape == (2, 5)
 
 
-@pytest.mark.slow
 def test_torch_compile_computes_the_same():
     def losses(mode):
         pool, W, rows = shared(normal(20, 6)), shared(normal(6, 3)), T.lvector("rows")

@@ -8,6 +8,8 @@ from support.torch_comparison import assert_same, normal
 
 from theano_engine import T
 
+pytestmark = pytest.mark.slow
+
 
 def test_views_and_copies(mode):
     x, m = T.tensor4("x"), T.matrix("m")

@@ -27,6 +27,7 @@ def test_the_recorded_losses(repeated, oracle):
     np.testing.assert_allclose(losses, oracle["losses"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_recorded_parameters(repeated, oracle):
     # The gradient of a bias before a batch norm is 0 but for rounding. Adam makes steps of this
     # noise, and the stored means follow: those two depend on the order of every sum.
@@ -36,6 +37,7 @@ def test_the_recorded_parameters(repeated, oracle):
         np.testing.assert_allclose(value, oracle[f"p1_{number:02d}"], rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_the_recorded_outputs_with_the_recorded_parameters(repeated, oracle):
     recorded, _, found = repeated
     lasagne.layers.set_all_param_values(
