@@ -45,6 +45,7 @@ def told_by_hand(network, images):
     return values.argmax(axis=1)
 
 
+@pytest.mark.slow
 def test_batches_in_order_by_their_own_statistics_and_stored_ones_stay():
     state = np.random.RandomState(2)
     network = build()
@@ -85,6 +86,7 @@ def test_a_network_without_batch_norm_has_no_statistics():
         build_batch_statistics_test(build("none"), pool, functions.DETERMINISTIC)
 
 
+@pytest.mark.slow
 def test_one_line_where_there_is_no_batch_norm(tmp_path):
     done = run_script(
         "cifar10_random_labels.py", *RUN, "--norm", "none", "--batch-statistics", cwd=tmp_path
@@ -93,7 +95,7 @@ def test_one_line_where_there_is_no_batch_norm(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_a_run(tmp_path):
     rows = {}
     for name, more in (("plain", ()), ("measured", ("--batch-statistics",))):

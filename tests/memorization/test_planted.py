@@ -14,10 +14,9 @@ from memorization.sweep.cells import planned, script_of
 from training_loop.evaluation import evaluate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["none", "batch"])
-@pytest.mark.parametrize(
-    "hidden, classes", [((), 2), ((12,), 10), pytest.param((16, 16), 10, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("hidden, classes", [((), 2), ((12,), 10), ((16, 16), 10)])
 def test_a_student_of_the_teachers_weights_has_no_error(hidden, classes, norm):
     data = datasets.load(
         "patterns",

@@ -36,6 +36,7 @@ def step(h, x, target, draw, probability):
     return "reinforced"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("inputs", "probability"), [(21, 0.3), (20, 0.3), (21, 0.0), (21, 1.0)], ids=str
 )

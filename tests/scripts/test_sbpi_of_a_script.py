@@ -39,6 +39,7 @@ def test_its_hidden_states_are_odd(whole):
     assert np.all(hidden % 2 == 1) and abs(hidden).max() > 1
 
 
+@pytest.mark.exhaustive
 def test_it_goes_on_after_a_kill_with_the_same_bits(whole, tmp_path):
     killed_after_an_epoch(ARGUMENTS, tmp_path)
     resumed = run_script(*ARGUMENTS, "--resume", cwd=tmp_path)

@@ -97,6 +97,26 @@ def run_in(folder):
     return record.parent
 
 
+def started(command, folder):
+    """The process of the script `command` in `folder`."""
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT / command[0]), *command[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def killed_after_an_epoch(command, folder):
+    """Start the script `command` in `folder`, and kill it once it has finished an epoch."""
+    process = started(command, folder)
+    until(process, lambda: any(finished_epochs(p.parent) for p in folder.rglob("metrics.csv")))
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
 def run_and_leave_a_copy(command, folder, copy, epochs=1):
     """Run the script `command` in `folder` to its end; `copy` is what a kill would have left of it.
 
@@ -104,13 +124,7 @@ def run_and_leave_a_copy(command, folder, copy, epochs=1):
     the copy holds the very bytes that SIGKILL would have left at that moment. So a run that nothing
     disturbed and one that was killed take one process.
     """
-    process = subprocess.Popen(
-        [sys.executable, str(PROJECT / command[0]), *command[1:]],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(command, folder)
 
     def reached():
         return any(finished_epochs(p.parent) >= epochs for p in folder.rglob("metrics.csv"))

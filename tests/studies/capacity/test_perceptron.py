@@ -79,7 +79,7 @@ def test_the_table_counts_and_censors():
     assert lines[-1].startswith("sbpi, 501 weights: ")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_small_cells_are_trained_kept_found_and_drawn(tmp_path):
     grid = {
         "patterns": ("8 21", "40 21"),
