@@ -10,7 +10,7 @@ from memorization import command_line
 COMMANDS = {
     "report": "memorization.report",
     "figures": "memorization.report.figures",
-    "replicas": "memorization.replicas",
+    "replicas": "memorization.replicas.command",
     "sweep": "memorization.sweep",
     "summary": "memorization.export.summary",
     "export": "memorization.export.command",

@@ -257,7 +257,7 @@ def run(
                 state.update(of.state)
             saved = KEPT[chosen.keep](output)
             state.update(saved.state)
-            recorder = Recorder(folder, record, state, saved.save, chosen.command)
+            recorder = Recorder(folder, record, state, saved, chosen.command)
             always = [ReplacedLabels(data, counts)] if data.any_replaced else []
             for losses in kept:
                 screen.note(losses.remark)
@@ -268,7 +268,7 @@ def run(
         again = resuming_command(chosen.command, folder)
         stop.advice = f"every epoch is done and saved; for the figures: {again}"
         screen.summary(history)
-        if not drawn:
+        if not drawn and not chosen.no_figures:
             draw_figures(folder, history, data)
             tracked.add_picture("labels", history)
     screen.written(folder)

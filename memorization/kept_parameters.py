@@ -20,8 +20,11 @@ class LastParameters:
         self._network = network
         self.state: Mapping[str, Any] = {}
 
-    def save(self, path: Path, row: metrics.Row) -> None:
-        """Write to `path` what is kept after the epoch of `row`."""
+    def epoch_ends(self, row: metrics.Row) -> None:
+        """The epoch of `row` has ended; what is kept may be another."""
+
+    def save(self, path: Path) -> None:
+        """Write to `path` what is kept."""
         save_parameters(path, self._network)
 
 
@@ -34,13 +37,15 @@ class BestParameters:
         # In the run's state, for what an epoch wrote that was killed before its state goes.
         self.state = {f"best/{names[p]}": HeldArray(p.get_value()) for p in self._parameters}
 
-    def save(self, path: Path, row: metrics.Row) -> None:
-        """Write to `path` what is kept after the epoch of `row`."""
-        held = self.state.values()
+    def epoch_ends(self, row: metrics.Row) -> None:
+        """The epoch of `row` has ended; what is kept may be another."""
         if row[metrics.BEST_EPOCH] == row[metrics.EPOCH]:
-            for of, parameter in zip(held, self._parameters):
+            for of, parameter in zip(self.state.values(), self._parameters):
                 of.set_value(parameter.get_value())
-        files.save_arrays(path, *(of.get_value(borrow=True) for of in held))
+
+    def save(self, path: Path) -> None:
+        """Write to `path` what is kept."""
+        files.save_arrays(path, *(of.get_value(borrow=True) for of in self.state.values()))
 
 
 KEPT: Mapping[str, Callable[[Any], LastParameters | BestParameters]] = {

@@ -157,8 +157,8 @@ def reproducible(text: str) -> str:
 
 
 def ended(rows: Sequence[Row], epochs: int, stop_at: float | None) -> bool:
-    """Whether `rows` are all `epochs` of a run, or its training error is at most `stop_at`."""
-    if len(rows) >= epochs:
+    """Whether `rows` end with the last of the `epochs`, or with a training error of `stop_at`."""
+    if (rows[-1][EPOCH] if rows else 0) >= epochs:
         return True
     return stop_at is not None and bool(rows) and rows[-1][error("training")] <= stop_at
 
@@ -173,11 +173,30 @@ def merged(row: Row, *measured_columns: Mapping[str, float]) -> Row:
     return merged_row
 
 
+class CsvText:
+    """A header and a line per row, at least one; every float with all its digits.
+
+    Each row is formatted once, so that a run of many epochs can be written after each of them.
+    """
+
+    def __init__(self) -> None:
+        self._stream = io.StringIO(newline="")
+        self._writer: csv.DictWriter | None = None
+        self._count = 0
+
+    def of(self, rows: Sequence[Row]) -> str:
+        """The text of `rows`, which begin with those of the call before."""
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._stream, list(rows[0]), lineterminator="\n")
+            self._writer.writeheader()
+        self._writer.writerows(rows[self._count :])
+        self._count = len(rows)
+        return self._stream.getvalue()
+
+
 def write_csv(stream: IO[str], rows: Sequence[Row]) -> None:
-    """A header and a line per row, at least one; every float with all its digits."""
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    """Write `rows` as `CsvText` has them."""
+    stream.write(CsvText().of(rows))
 
 
 def read_csv(lines: Iterable[str]) -> list[Row]:

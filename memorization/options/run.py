@@ -57,7 +57,7 @@ class RunOptions:
         default=False,
     )
     save_every: int = option_field(
-        "epochs between two saves of the state",
+        "epochs between two saves of parameters, metrics and state",
         Decides.NOTHING,
         parse=positive_int,
         metavar="N",
@@ -65,6 +65,11 @@ class RunOptions:
     )
     quiet: bool = option_field(
         "print the last and the best epoch alone", Decides.NOTHING, default=False
+    )
+    no_figures: bool = option_field(
+        "draw none at the end; python -m memorization figures draws them",
+        Decides.NOTHING,
+        default=False,
     )
     class_errors: bool = option_field(
         "print the errors of every class after each epoch", Decides.NOTHING, default=False

@@ -1,53 +1,19 @@
-"""Several seeds of one run at once: a perceptron for each, side by side in one compiled function.
-
-    python -m memorization replicas --seeds 0..4 \\
-        -- svhn_random_labels.py --data patterns --patterns 200 32 --network mlp --hidden 32 32
-
-After `--` comes the script, by path or by the name of one of the project's, and the options that
-all have. Each seed is an ordinary run in a folder of its own: with binary weights and Adam it has
-the bits that it has when it is trained alone, with others it differs from them by roundings. It
-goes on alone or together: --resume after `--` goes on with the seeds that were begun, and begins
-the others. Small networks train faster so, since a step of all calls each function once. For
---network mlp on the cpu, without layers that draw at random.
-"""
+"""Runs of one perceptron that differ in their seeds, side by side in one compiled function."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from foundations.errors import UserError
-from foundations.reading import MOST_OF_A_PATH, printable
-from memorization import command_line, rehearsal
+from memorization import rehearsal
 from memorization.run.folder import place_of
 from memorization.run.record import RUN_FILE
-from memorization.sweep.cells import load_main, script_of
-from memorization.sweep.grid import axes_of
 
 MOST_SEEDS = 100
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    words = list(sys.argv[1:] if argv is None else argv)
-    middle = words.index("--") if "--" in words else len(words)
-    own, after = words[:middle], words[middle + 1 :]
-    parser = command_line.ArgumentParser("python -m memorization replicas", __doc__)
-    parser.add_argument("--seeds", required=True, metavar="N..M", help="a range, or a list 0,3,7")
-    seeds = axes_of([f"seed={parser.parse_args(own).seeds}"])["seed"]
-    if len(seeds) > MOST_SEEDS:
-        raise UserError(f"--seeds: {len(seeds)} of them; at most {MOST_SEEDS} train together")
-    if not after or after[0].startswith("-"):
-        raise UserError("no script; give one after --, by path or by the name of the project's")
-    given = {word.partition("=")[0] for word in after}
-    for word in ("--seed", "--name"):
-        if word in given:
-            raise UserError(f"{word}: each seed has its own; leave it out after --")
-    run = load_main(script_of(after[0]))
-    for folder in train(run, [[*after[1:], f"--seed={seed}"] for seed in seeds]):
-        print(f"written to {printable(folder, MOST_OF_A_PATH)}", flush=True)
-
-
-def train(run, arguments: Sequence[Sequence[str]]) -> list:
+def train(run: Callable[[Sequence[str]], Any], arguments: Sequence[Sequence[str]]) -> list[Path]:
     """Train the runs of the script's `main` `run` with each of `arguments`; their folders.
 
     Raises what `together.run_together` raises, and SystemExit after a script's own line.
@@ -59,7 +25,7 @@ def train(run, arguments: Sequence[Sequence[str]]) -> list:
     return together.run_together(prepared)
 
 
-def _going_on(run, words: list[str]) -> list[str]:
+def _going_on(run: Callable[[Sequence[str]], Any], words: list[str]) -> list[str]:
     """`words`, in which --resume stands only where there is a run to go on with."""
     if "--resume" not in words:
         return words

@@ -14,23 +14,17 @@ from memorization import experiment, functions, networks, signals
 from memorization.kept_parameters import KEPT
 from memorization.measures.replaced import ReplacedLabels
 from memorization.networks.replicas import OfReplica, side_by_side
-from memorization.option import flag
 from memorization.rehearsal import Prepared
+from memorization.replicas.allowed import check_options
 from memorization.replicas.functions import build_functions
 from memorization.report import draw_figures
 from memorization.run import environment, state
 from memorization.run.folder import complete, finished_history, place_of, recover
 from memorization.run.record import describe_run
-from memorization.run.recorder import Recorder, same_command
+from memorization.run.recorder import Kept, Recorder, same_command
 from training_loop import loop, metrics
 from training_loop.progress import Progress
 from training_loop.stopwatch import Stopwatch
-
-# What a network alone does, and those side by side do not.
-_ALONE = (
-    *("dropout", "l2", "augment", "measure", "batch_statistics", "history", "tensorboard"),
-    *("stop_at", "as_in_2017"),
-)
 
 
 class Replica:
@@ -58,8 +52,9 @@ class Replica:
         return finished_history(self.folder, self.record, **how)
 
     def draw(self, history: Sequence[metrics.Row]) -> None:
-        """Draw the figures of the run, whose last files they are."""
-        draw_figures(self.folder, history, self.data)
+        """Draw the figures of the run, whose last files they are, where they are wanted."""
+        if not self.chosen.no_figures:
+            draw_figures(self.folder, history, self.data)
 
     def point(self) -> tuple[int, int]:
         """Epochs and batches that are done and saved."""
@@ -73,13 +68,16 @@ class Replica:
         names = networks.parameter_names(self.network.output)
         saved = KEPT[self.chosen.keep](self.network.output)
 
-        def save(path: Path, row: metrics.Row) -> None:
+        def fetch() -> None:
             for parameter, name in names.items():
                 parameter.set_value(variables[name].get_value())
-            saved.save(path, row)
 
         return Recorder(
-            self.folder, self.record, {**variables, **saved.state}, save, self.chosen.command
+            self.folder,
+            self.record,
+            {**variables, **saved.state},
+            _Fetched(saved, fetch),
+            self.chosen.command,
         )
 
 
@@ -110,15 +108,7 @@ def run_together(prepared: Sequence[Prepared]) -> list[Path]:
 
 
 def _check(prepared: Sequence[Prepared]) -> None:
-    first = prepared[0].chosen
-    if first.network != "mlp":
-        raise UserError("replicas are perceptrons: give --network mlp, or train one run at a time")
-    if first.device != "cpu":
-        raise UserError(f"--device {first.device}: replicas train on the cpu")
-    for name in _ALONE:
-        value = getattr(first, name)
-        if any(value) if isinstance(value, tuple) else value:
-            raise UserError(f"{flag(name)}: not for replicas; train one run at a time")
+    check_options(prepared[0].chosen)
     sizes = {tuple(len(of) for of in experiment.examples(p.data).values()) for p in prepared}
     if len(sizes) > 1:
         raise UserError("replicas train on equally many images; train one run at a time")
@@ -168,6 +158,21 @@ def _train(group: Sequence[Replica], stop: signals.StopRequest) -> None:
             recorder.ended()
     for replica, history in zip(group, histories):
         replica.draw(history)
+
+
+class _Fetched:
+    """What a run keeps, of a network whose parameters `fetch` brings from those side by side."""
+
+    def __init__(self, kept: Kept, fetch: Callable[[], None]):
+        self._kept, self._fetch = kept, fetch
+
+    def epoch_ends(self, row: metrics.Row) -> None:
+        self._fetch()
+        self._kept.epoch_ends(row)
+
+    def save(self, path: Path) -> None:
+        self._fetch()
+        self._kept.save(path)
 
 
 class _Stopping:

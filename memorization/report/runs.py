@@ -44,7 +44,7 @@ class MeasuredRun:
     @property
     def epochs(self) -> int:
         """How many epochs it has done."""
-        return len(self.rows)
+        return int(self.rows[-1][metrics.EPOCH])
 
     @property
     def finished(self) -> bool:

@@ -25,10 +25,12 @@ METRICS_FILE = "metrics.csv"
 LAST_FILE = "labels.png"
 
 
-def save_metrics(path: Path, rows: Sequence[metrics.Row]) -> None:
-    """`rows`, at least one, as the CSV file `path`."""
+def save_metrics(
+    path: Path, rows: Sequence[metrics.Row], text: metrics.CsvText | None = None
+) -> None:
+    """`rows`, at least one, as the CSV file `path`; `text` has formatted the first of them."""
     with files.replacing(path, "w") as stream:
-        metrics.write_csv(stream, rows)
+        stream.write((text or metrics.CsvText()).of(rows))
 
 
 def load_metrics(path: Path) -> list[metrics.Row]:

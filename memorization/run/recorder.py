@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from datasets.labelled_sets import LabelledSets
 from foundations import files
@@ -36,12 +36,22 @@ from training_loop.observers import Observer
 from training_loop.progress import Progress
 
 
-class Recorder(Observer):
-    """Writes parameters, metrics and state after every epoch, and the state of a stopped run.
+class Kept(Protocol):
+    """The parameters that a run saves: of which epoch, and how they are written."""
 
-    `variables` are all that a run has to find again as it was, by name; `save_parameters` writes
-    to a path the parameters that are kept after the epoch of a row of metrics; `command`, a script
-    and its options, began the run. `progress`, how far the run has come, is the loop's to advance.
+    def epoch_ends(self, row: metrics.Row) -> None:
+        """The epoch of `row` has ended; what is kept may be another."""
+
+    def save(self, path: Path) -> None:
+        """Write to `path` what is kept."""
+
+
+class Recorder(Observer):
+    """Writes parameters, metrics and state every --save-every epochs, and where a run is stopped.
+
+    `variables` are all that a run has to find again as it was, by name; `kept` its parameters;
+    `command`, a script and its options, began the run. `progress`, how far the run has come, is the
+    loop's to advance.
     """
 
     def __init__(
@@ -49,15 +59,16 @@ class Recorder(Observer):
         folder: Path,
         record: dict[str, Any],
         variables: Mapping[str, Any],
-        save_parameters: Callable[[Path, metrics.Row], None],
+        kept: Kept,
         command: Sequence[str],
     ):
         self.folder = folder
         self._record = record
         self._variables = variables
-        self._save_parameters = save_parameters
+        self._kept = kept
         self._command = command
         self._parameters_file = folder / record["parameters"]
+        self._text = metrics.CsvText()
         self.progress = Progress()
 
     def begin(self, data: LabelledSets) -> None:
@@ -76,9 +87,10 @@ class Recorder(Observer):
         remove_leftovers(self.folder)
         self.progress = state.load(self.folder / state.STATE_FILE, self._variables)
         if self.progress.history:
-            save_metrics(self.folder / METRICS_FILE, self.progress.history)
+            self._save_metrics()
             if not self.progress.batches:
-                self._save_parameters(self._parameters_file, self.progress.history[-1])
+                self._kept.epoch_ends(self.progress.history[-1])
+                self._kept.save(self._parameters_file)
         earlier = load_record(self.folder)
         if lengthened(earlier["options"], self._record["options"]):
             # What is drawn would pass for the figures of the whole.
@@ -87,13 +99,12 @@ class Recorder(Observer):
         return changed_environment(earlier, self._record)
 
     def epoch_ends(self, row, evaluations):
-        self._save_parameters(self._parameters_file, row)
+        self._kept.epoch_ends(row)
         rows = self.progress.history
-        save_metrics(self.folder / METRICS_FILE, rows)
         options = self._record["options"]
         last = metrics.ended(rows, options["epochs"], options["stop_at"])
         if last or len(rows) % options["save_every"] == 0:
-            self._save_state()
+            self._save()
 
     def ended(self) -> None:
         """Record when this process has ended, and how long it took."""
@@ -102,7 +113,7 @@ class Recorder(Observer):
     def interrupted(self, signal_number: int | None) -> Interrupted:
         """Save where the run was stopped; the exception that tells the user how to go on."""
         try:
-            self._save_state()
+            self._save()
             self.ended()
         except files.WriteError as error:
             raise self.unwritable(error) from error
@@ -134,6 +145,17 @@ class Recorder(Observer):
     def resuming_command(self) -> str:
         """What the user types to go on with the run."""
         return resuming_command(self._command, self.folder)
+
+    def _save(self) -> None:
+        # The parameters' file has those of whole epochs alone.
+        if self.progress.history and not self.progress.batches:
+            self._kept.save(self._parameters_file)
+        if self.progress.history:
+            self._save_metrics()
+        self._save_state()
+
+    def _save_metrics(self) -> None:
+        save_metrics(self.folder / METRICS_FILE, self.progress.history, self._text)
 
     def _save_state(self) -> None:
         state.save(self.folder / state.STATE_FILE, self._variables, self.progress)

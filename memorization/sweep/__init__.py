@@ -18,6 +18,7 @@ Ray (the optional extra [sweep]: make venv EXTRAS=sweep) decides what runs when 
 again what fails: on this machine, or with --address on a cluster whose machines share this folder
 and the results'. The exit code is 1 where a cell failed. With --slurm the cells that are not
 finished become a job array instead, and the same command reports once all are: docs/sweeps.md.
+With --together runs of a perceptron that differ in their seeds alone train in one process.
 With --kept record and metrics of each cell are kept in a folder that may go to other machines, on
 which its cells count as finished.
 """
@@ -31,8 +32,10 @@ from collections.abc import Sequence
 from foundations.reading import pasteable
 from memorization import report
 from memorization.sweep import estimate, kept, on_ray, record, slurm, view
-from memorization.sweep.request import parse
+from memorization.sweep.cells import Cell
+from memorization.sweep.request import Request, parse
 from memorization.sweep.stopping import handling, interrupted
+from memorization.sweep.together import grouped
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for cell in every
         if not (cell.finished() or (place is not None and kept.holds(cell, place)))
     ]
+    groups = grouped(wanted, request.together)
     if request.dry_run:
         estimate.tell(every, wanted, request)
         return
@@ -56,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"finished before: {len(every) - len(wanted)} of {len(every)}", flush=True)
     if request.slurm is not None and wanted:
         slurm.submit(wanted, request)
-        print(view.table(every))
+        print(view.table(every, place))
         return
 
     asked = []
@@ -68,11 +72,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     try:
         with handling(stop):
-            failures = on_ray.run_all(wanted, request, again) if wanted else []
-            print(view.table(every), flush=True)
-            results = request.results_dir
-            left_out = report.report_runs([results], results / "report", show_table=False)
+            failures = on_ray.run_all(groups, request, again) if groups else []
+            print(view.table(every, place), flush=True)
+            left_out = _report(every, request)
     except KeyboardInterrupt:
         raise interrupted(asked[0] if asked else signal.SIGINT, again) from None
     if failures or left_out:
         sys.exit(1)
+
+
+def _report(cells: Sequence[Cell], request: Request) -> list[str]:
+    """Report on those of `cells` that are here; a line for all that is left out."""
+    results = request.results_dir
+    if request.kept is not None and not any(cell.folder.exists() for cell in cells):
+        print(f"no cell was trained here, so that there is no report; all are in {request.kept}")
+        return []
+    return report.report_runs([results], results / "report", show_table=False)

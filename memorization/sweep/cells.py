@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from foundations import files, reading
+from foundations import reading
 from foundations.errors import UserError
 from foundations.reading import printable
 from memorization import rehearsal
-from memorization.command_line import MOST_OF_A_LINE
 from memorization.options import Options
 from memorization.report.runs import MeasuredRun, read_run
 from memorization.run.folder import LAST_FILE
@@ -57,8 +55,8 @@ class Cell:
             return None
 
     def finished(self) -> bool:
-        """Whether the run has done all of its epochs, and drawn its figures."""
-        if not (self.folder / LAST_FILE).exists():
+        """Whether the run has done all of its epochs, and drawn the figures that it is to have."""
+        if not (self.options.no_figures or (self.folder / LAST_FILE).exists()):
             return False
         run = self.measured()
         return run is not None and run.finished
@@ -66,24 +64,6 @@ class Cell:
     def continuation(self) -> list[str]:
         """What the script needs to be told about a run that was begun before."""
         return ["--resume"] if (self.folder / RUN_FILE).exists() else []
-
-    def run(self) -> str | None:
-        """Run the script in this process; the line of what the user must put right, or None."""
-        main = load_main(self.script)
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            log = stack.enter_context(open(self.log, "a", encoding="utf-8"))
-            stack.enter_context(contextlib.redirect_stdout(log))
-            stack.enter_context(contextlib.redirect_stderr(log))
-            try:
-                main([*self.arguments, *self.continuation()])
-            except files.InUseError:
-                # The process of a machine that was lost may take a moment to end: tried again.
-                raise
-            except UserError as error:
-                print(printable(error, MOST_OF_A_LINE))
-                return printable(error, MOST_OF_A_LINE)
-        return None
 
 
 def experiments() -> list[str]:

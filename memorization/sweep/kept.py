@@ -2,7 +2,7 @@
 
 A file of a few kilobytes holds a finished run's record and metrics, without the errors of single
 classes and of epochs only the first, the last, the best, the first without training error, and each
-that is later than the one before by a twentieth.
+that is later than the one before by a twentieth; its seconds are those since the one before.
 """
 
 from __future__ import annotations
@@ -41,10 +41,20 @@ def holds(cell: Cell, place: Path) -> bool:
 
     Raises UserError where its file cannot be read.
     """
+    return measured(cell, place) is not None
+
+
+def measured(cell: Cell, place: Path) -> MeasuredRun | None:
+    """What is kept of `cell` below `place`; None where nothing is that has its options.
+
+    Raises UserError where its file cannot be read.
+    """
     path = _path(cell, place)
     if not path.exists():
-        return False
-    return outcome_settings(read(path).options) == outcome_settings(cell.options.recorded())
+        return None
+    run = read(path)
+    same = outcome_settings(run.options) == outcome_settings(cell.options.recorded())
+    return run if same else None
 
 
 def read(path: Path) -> MeasuredRun:
@@ -75,9 +85,12 @@ def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
     error = metrics.error("training")
     solved = (row[metrics.EPOCH] for row in rows if row[error] == 0)
     named = {len(rows), rows[-1][metrics.BEST_EPOCH], next(solved, None)}
-    following = 1.0
+    following, seconds = 1.0, 0.0
     for row in rows:
+        seconds += row[metrics.SECONDS]
         epoch = row[metrics.EPOCH]
         if epoch >= following or epoch in named:
             following = max(following, epoch * LATER)
-            yield {n: v for n, v in row.items() if metrics.parse_name(n).label is None}
+            of_all = {n: v for n, v in row.items() if metrics.parse_name(n).label is None}
+            yield {**of_all, metrics.SECONDS: seconds}
+            seconds = 0.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from foundations.errors import UserError
 from foundations.reading import printable, reason
-from memorization.sweep import kept
+from memorization.sweep import kept, together
 from memorization.sweep.cells import PROJECT, Cell
 from memorization.sweep.request import Request
 from memorization.sweep.stopping import handling, interrupted
@@ -24,12 +24,13 @@ MOST_BYTES_OF_TMPDIR = 30
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[Cell]:
-    """Run `wanted` on Ray; those that failed.
+def run_all(groups: Sequence[Sequence[Cell]], request: Request, again: str) -> list[Cell]:
+    """Run `groups` of cells on Ray, each in a process; the cells that failed.
 
     Raises Interrupted, which names the command `again`, where a signal asks for an end.
     """
     asked: list[int] = []
+    wanted = [cell for group in groups for cell in group]
     gpus = request.gpus(wanted)
     # Noted, not raised: Ray's waiting knows no other exceptions than its own.
     with _ray(request.address) as ray, handling(asked.append):
@@ -41,30 +42,31 @@ def run_all(wanted: Sequence[Cell], request: Request, again: str) -> list[Cell]:
             # Each try in a process of its own, which a failure before it cannot have marked.
             max_calls=1,
             retry_exceptions=True,
-        )(Cell.run)
+        )(together.run)
         failures: list[Cell] = []
         view = View(wanted)
-        waiting = {run.remote(cell): cell for cell in wanted}
+        waiting = {run.remote(group): group for group in groups}
         while waiting:
             ready, _ = ray.wait(list(waiting), timeout=SECONDS_BETWEEN_LOOKS)
             if asked:
                 view.close()
                 raise interrupted(asked[0], again)
             for done in ready:
-                cell = waiting.pop(done)
+                group = waiting.pop(done)
                 problem = _outcome(ray, done)
-                view.ended(cell, problem)
+                for cell in group:
+                    view.ended(cell, problem)
                 if problem is not None:
-                    failures.append(cell)
+                    failures += group
                 elif request.kept is not None:
-                    kept.keep([cell], request.kept)
+                    kept.keep(group, request.kept)
             view.look()
         view.close()
     return failures
 
 
 def _outcome(ray: Any, done: Any) -> str | None:
-    """What `Cell.run` returned, or the last line of what Ray says where it could not return."""
+    """What `together.run` returned, or the last line of what Ray says where it could not return."""
     try:
         return ray.get(done)
     except ray.exceptions.RayError as error:

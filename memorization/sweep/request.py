@@ -29,6 +29,8 @@ class Request:
     retries: int
     # What sbatch is given besides; None where Slurm is not asked for.
     slurm: tuple[str, ...] | None
+    # Whether the seeds of a cell train side by side in one process.
+    together: bool
     # Where cells are kept for other machines; None for nowhere.
     kept: Path | None
 
@@ -73,6 +75,11 @@ def _parser(documentation: str | None) -> command_line.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="keep record and metrics of each cell, and count as finished what is kept there",
+    )
+    add(
+        "--together",
+        action="store_true",
+        help="train the seeds of a perceptron side by side in one process, as replicas does",
     )
     add(
         "--dry-run",
@@ -124,6 +131,8 @@ def parse(argv: Sequence[str], documentation: str | None) -> Request:
         chosen["slurm"] = _sbatch_options(chosen["slurm"])
     except UserError as error:
         parser.error(str(error))
+    if chosen["together"] and chosen["slurm"] is not None:
+        parser.error("--together: a job array has a task for each cell; leave out either")
     if not scripts:
         parser.error("no script; give one after --, by path or by the name of one of the project's")
     both = {name for axes in grids for name in axes} | set(grid.OWN_OPTIONS)

@@ -15,6 +15,7 @@ from memorization.command_line import MOST_OF_A_LINE
 from memorization.report.runs import MeasuredRun
 from memorization.run.folder import METRICS_FILE
 from memorization.run.layout import UNKNOWN, duration, percent
+from memorization.sweep import kept
 from memorization.sweep.cells import Cell
 from training_loop import metrics
 
@@ -156,8 +157,11 @@ def _line(name: str, state: str, width: int) -> str:
     return f"  {shown:<{min(room, 40)}}  {state}"
 
 
-def table(cells: Sequence[Cell]) -> str:
-    """A line for each of `cells`: what is varied, errors after the last epoch, wall time."""
+def table(cells: Sequence[Cell], place: Path | None) -> str:
+    """A line for each of `cells`: what is varied, errors after the last epoch, wall time.
+
+    Those that are not here are read from `place`, where they may be kept.
+    """
     names = list(dict.fromkeys(name for cell in cells for name, _ in cell.settings))
     several = len({cell.script for cell in cells}) > 1
     titles = [*(["script"] if several else []), *names]
@@ -167,7 +171,7 @@ def table(cells: Sequence[Cell]) -> str:
         varied = dict(cell.settings)
         head = [cell.script.stem] if several else []
         head += [varied.get(name, UNKNOWN) for name in names]
-        lines.append([*head, *_results(cell)])
+        lines.append([*head, *_results(cell, place)])
     widths = [max(map(len, column)) for column in zip(*lines)]
     left = len(titles)
     body = "\n".join(
@@ -180,8 +184,8 @@ def table(cells: Sequence[Cell]) -> str:
     return f"errors after the last epoch, and the time that training and testing took\n{body}"
 
 
-def _results(cell: Cell) -> list[str]:
-    run = cell.measured()
+def _results(cell: Cell, place: Path | None) -> list[str]:
+    run = cell.measured() or (None if place is None else kept.measured(cell, place))
     if run is None:
         return [f"0 of {cell.options.epochs}", *[UNKNOWN] * 4]
     wanted = cell.options.epochs

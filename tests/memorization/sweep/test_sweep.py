@@ -81,6 +81,27 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
 
 
 @pytest.mark.exhaustive
+def test_seeds_train_together_and_count_where_only_what_is_kept_lies(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    own = ("--data", "patterns", "--patterns", "30", "8", "--network", "mlp", "--epochs", "3")
+    sweep = ("--together", "--kept", "kept", "--vary", "hidden=4,6", "seed=0..2")
+    given = ("--", "svhn_random_labels", *own, "--no-figures")
+    done = run_command("sweep", *sweep, *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "kept").glob("*/*.json.xz"))) == 6
+    runs = tmp_path / "results" / "sweep" / "svhn_random_labels"
+    assert all(read_run(runs / f"hidden-{n}_seed-{s}").finished for n in (4, 6) for s in (0, 1, 2))
+    assert "trained beside" in (runs / "hidden-4_seed-2.log").read_text(encoding="utf-8")
+
+    elsewhere = run_command("sweep", "--results-dir", "other", *sweep, *given, cwd=tmp_path)
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert elsewhere.stdout.startswith("finished before: 6 of 6\n")
+    table = [done.stdout.splitlines(), elsewhere.stdout.splitlines()]
+    rows = [[line for line in lines if re.match(r"[46] +[012] +3 ", line)] for lines in table]
+    assert rows[0] == rows[1] and len(rows[0]) == 6
+
+
+@pytest.mark.exhaustive
 def test_a_cell_that_cannot_run_is_named(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
     (tmp_path / "empty").mkdir()
@@ -145,6 +166,8 @@ def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_p
         (("--vary", "seed", "--", SCRIPT), "'seed' is not name=value,value"),
         (("--vary", "seed=1", "seed=2", "--", SCRIPT), "seed is varied twice"),
         (("--vary", "hidden=8,16", "--", SCRIPT), "--hidden is for --network mlp"),
+        (("--together", "--vary", "seed=0,1", "--", SCRIPT), "replicas are perceptrons"),
+        (("--together", "--slurm", "--vary", "seed=0,1", "--", SCRIPT), "--together: a job array"),
         (("--cells", "none", "--", SCRIPT), "none: no such file"),
         (("--cells", "{tmp_path}", "--", SCRIPT), "no readable cells"),
     ],

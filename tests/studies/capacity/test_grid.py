@@ -9,7 +9,7 @@ import sys
 import pytest
 from support.project import PROJECT, check_one_line, run_command
 
-from memorization.sweep import grid, kept
+from memorization.sweep import grid, kept, together
 from memorization.sweep.cells import planned, script_of
 from studies.capacity import define
 
@@ -47,11 +47,13 @@ def test_the_plan_names_every_file():
 def test_a_small_cell_is_trained_found_and_drawn(tmp_path):
     axes = grid.read_axes(define.CELLS / "capacity-binary-binary.txt")
     (smallest, *_) = (of for of in axes if of["hidden"] == ("16 16",))
-    extra = (*EXTRA, "--save-every", "1000")
+    extra = (*EXTRA, "--save-every", "300", "--no-figures")
     cells = planned([script_of(SCRIPT)], [{**smallest, "seed": ("0", "1")}], extra, tmp_path)
-    for cell in cells:
-        assert cell.run() is None, cell.log.read_text(encoding="utf-8")
-        assert cell.finished()
+    (group,) = together.grouped(cells, together=True)
+    assert together.run(group) is None, cells[0].log.read_text(encoding="utf-8")
+    assert all(cell.finished() and cell.log.exists() for cell in cells)
+    assert not list(cells[0].folder.glob("*.svg"))
+    assert cells[0].measured().epochs == 1000
     drawn = draw(tmp_path / "c.png", tmp_path)
     assert drawn.startswith("16-16-16-10 binary binary: 0.0")
     # Which three seeds would have to tell.
@@ -61,6 +63,10 @@ def test_a_small_cell_is_trained_found_and_drawn(tmp_path):
     kept.keep(cells, tmp_path / "kept")
     (path, _) = sorted((tmp_path / "kept").rglob("*.json.xz"))
     assert path.stat().st_size < 20_000
+    for cell in cells:
+        of_kept = kept.measured(cell, tmp_path / "kept")
+        assert of_kept.finished and of_kept.epochs == 1000
+        assert of_kept.seconds == pytest.approx(cell.measured().seconds)
     assert draw(tmp_path / "k.png", tmp_path / "kept") == drawn
     words = [f"{name}={value}" for name, (value,) in smallest.items()]
     sweep = ("--kept", tmp_path / "kept", "--dry-run", "--vary", *words)
