@@ -68,7 +68,8 @@ def half_solved(loads: Sequence[float], solved: np.ndarray, seed: int = 0) -> Ha
     ends = float(x.min()), float(x.max())
     if not np.any(solved.any(axis=1) & ~solved.all(axis=1)) and ends[0] < halves[0] < ends[1]:
         low, high = x[x < halves[0]].max(), x[x > halves[0]].min()
-    return Half(*map(float, (halves[0], low, high)), float(slopes[0]), float(intercepts[0]), *ends)
+    load, slope, intercept = float(halves[0]), float(slopes[0]), float(intercepts[0])
+    return Half(load, float(low), float(high), slope, intercept, *ends)
 
 
 def logistic_fits(x: np.ndarray, counts: np.ndarray, of: int) -> tuple[np.ndarray, np.ndarray]:
