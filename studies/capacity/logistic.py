@@ -65,7 +65,7 @@ def half_solved(loads: Sequence[float], solved: np.ndarray, seed: int = 0) -> Ha
     halves = _halves(intercepts, slopes, counts[places] / seeds, x)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(halves[1:], [tail, 1 - tail])
-    ends = float(x.min()), float(x.max())
+    ends = float(min(loads)), float(max(loads))
     if not np.any(solved.any(axis=1) & ~solved.all(axis=1)) and ends[0] < halves[0] < ends[1]:
         low, high = x[x < halves[0]].max(), x[x > halves[0]].min()
     load, slope, intercept = float(halves[0]), float(slopes[0]), float(intercepts[0])

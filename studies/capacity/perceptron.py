@@ -23,6 +23,7 @@ from foundations.errors import UserError
 from memorization.report.runs import MeasuredRun, read_run
 from memorization.report.summary import censored_median
 from memorization.run.folder import runs_below
+from memorization.run.settings import completed
 from memorization.sweep.kept import runs_kept
 from studies.capacity.logistic import Half, half_solved
 from training_loop import metrics
@@ -60,11 +61,11 @@ class Trial:
 
 def trial_of(run: MeasuredRun) -> Trial | None:
     """The trial that a finished `run` is; None where it is none of a single binary output."""
-    options, network = run.options, run.record["network"]
+    options, network = completed(run.options), run.record["network"]
     single = options["network"] == "mlp" and not options["hidden"] and options["classes"] == 2
     bare = options["norm"] == "none" and options["bias"] == "no"
     trained = options["weights"] == "binary" and not options["freeze_weights"]
-    if not (single and bare and trained and options["patterns"]) or options.get("teacher"):
+    if not (single and bare and trained and options["patterns"]) or options["teacher"]:
         return None
     if run.rows[-1][metrics.EPOCH] != options["epochs"]:
         return None
@@ -141,13 +142,13 @@ def half_of(trials: Iterable[Trial]) -> Half | None:
 
 
 def is_threshold(shorter: Half | None, longer: Half | None) -> bool:
-    """Whether the load of half moves less than its interval is wide, ten times the epochs later.
+    """Whether the load of half is within the interval that it has ten times the epochs later.
 
-    Of two loads within those that were tried alone.
+    Where both lie within the loads that were tried.
     """
     if shorter is None or longer is None or not (shorter.within and longer.within):
         return False
-    return abs(longer.load - shorter.load) < longer.high - longer.low
+    return longer.low <= shorter.load <= longer.high
 
 
 def groups(trials: Iterable[Trial]) -> dict[tuple[str, int], list[Trial]]:
@@ -178,8 +179,8 @@ def _shares(solved: Mapping[float, Mapping[int, int | None]]) -> Iterable[str]:
     for load, of_seeds in solved.items():
         count = sum(epoch is not None for epoch in of_seeds.values())
         median = censored_median(list(of_seeds.values()))
-        time = "later" if median is None else f"{median} epochs"
-        yield f"{load:.3f} a weight: {count} of {len(of_seeds)} solved, half of them within {time}"
+        time = "half of the seeds never" if median is None else f"half of the seeds by {median}"
+        yield f"{load:.3f} a weight: {count} of {len(of_seeds)} solved, {time}"
 
 
 def figure(trials: Sequence[Trial], epochs: int):

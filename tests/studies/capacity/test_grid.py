@@ -28,8 +28,8 @@ def test_the_sweep_reads_every_file(path, tmp_path):
     axes = grid.read_axes(path)
     for of_line in axes:
         if "patterns" in of_line and "batch-size" in of_line:
-            (patterns,), (size,) = of_line["patterns"], of_line["batch-size"]
-            assert int(patterns.split()[0]) % int(size) == 0
+            (size,) = of_line["batch-size"]
+            assert all(int(of.split()[0]) % int(size) == 0 for of in of_line["patterns"])
     if "hidden" in axes[0]:
         cells = planned([script_of(SCRIPT)], [{**axes[0], "seed": ("0",)}], EXTRA, tmp_path)
         assert cells[0].options.epochs in (1000, 3000)

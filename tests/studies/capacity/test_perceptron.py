@@ -53,7 +53,7 @@ def test_seeds_that_a_load_lacks_are_left_out_of_the_half():
     assert half_of([]) is None
 
 
-def test_a_threshold_moves_less_than_its_interval():
+def test_a_threshold_stays_within_its_interval():
     def half(*counts):
         loads = (0.3, 0.4, 0.5, 0.6, 0.7)
         solved = {x: [1] * n + [None] * (20 - n) for x, n in zip(loads, counts)}
@@ -71,11 +71,11 @@ def test_the_table_counts_and_censors():
     lines = table([*trials("sbpi", 1000, solved)], 100)
     short = lines.index(next(line for line in lines if "100 epochs: half" in line))
     assert lines[short + 1 : short + 4] == [
-        "    0.299 a weight: 4 of 4 solved, half of them within 9 epochs",
-        "    0.499 a weight: 1 of 4 solved, half of them within later",
-        "    0.701 a weight: 0 of 4 solved, half of them within later",
+        "    0.299 a weight: 4 of 4 solved, half of the seeds by 9",
+        "    0.499 a weight: 1 of 4 solved, half of the seeds never",
+        "    0.701 a weight: 0 of 4 solved, half of the seeds never",
     ]
-    assert "    0.499 a weight: 2 of 4 solved, half of them within 700 epochs" in lines
+    assert "    0.499 a weight: 2 of 4 solved, half of the seeds by 700" in lines
     assert lines[-1].startswith("sbpi, 501 weights: ")
 
 
