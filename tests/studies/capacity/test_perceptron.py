@@ -9,7 +9,7 @@ import pytest
 from support.project import PROJECT
 
 from memorization.run.folder import METRICS_FILE, load_metrics, save_metrics
-from memorization.sweep import kept
+from memorization.sweep import kept, together
 from memorization.sweep.cells import planned, script_of
 from studies.capacity.perceptron import Trial, after, half_of, is_threshold, table
 from training_loop import metrics
@@ -17,7 +17,7 @@ from training_loop import metrics
 COMMAND = (sys.executable, "-m", "studies.capacity.perceptron")
 EXTRA = (
     *("--data", "patterns", "--classes", "2", "--network", "mlp", "--norm", "none", "--bias", "no"),
-    *("--save-every", "1000", "--quiet"),
+    *("--save-every", "1000", "--no-figures", "--quiet"),
 )
 
 
@@ -87,8 +87,8 @@ def test_small_cells_are_trained_kept_found_and_drawn(tmp_path):
         "seed": ("0", "1"),
     }
     cells = planned([script_of("svhn_random_labels")], [grid], EXTRA, tmp_path)
-    for cell in cells:
-        assert cell.run() is None, cell.log.read_text(encoding="utf-8")
+    for group in together.grouped(cells, together=True):
+        assert together.run(group) is None, group[0].log.read_text(encoding="utf-8")
     drawn = draw(tmp_path, "runs.png")
     # 8 patterns of 21 are few, and 40 more than binary weights can store.
     assert "0.381 a weight: 2 of 2 solved" in drawn and "1.905 a weight: 0 of 2 solved" in drawn
