@@ -21,7 +21,7 @@ help:
 	@echo "make full     linters, type checker and all tests, as CI runs them"
 	@echo "make test-all make test under every Python of 3.11 to 3.14 that is found"
 	@echo "make docs     pages of the public modules, made from their docstrings, in build/api"
-	@echo "make venv     the environment of the scripts alone (EXTRAS=cuda,docs,mlflow,notebook,onnx,sweep,tensorboard,wandb adds extras)"
+	@echo "make venv     the environment of the scripts alone (EXTRAS=cuda,docs,mlflow,notebook,onnx,study,sweep,tensorboard,wandb adds extras)"
 	@echo "make dev      the environment of the tests and linters"
 	@echo "make format   rewrite the sources in the project's format"
 	@echo "make lock     choose the exact versions in requirements.lock anew"
