@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Sequence
 
 from foundations import files
@@ -20,7 +21,7 @@ _OWN = {"seed", "label_seed", "name", "command", "resume"}
 def grouped(cells: Sequence[Cell], together: bool) -> list[tuple[Cell, ...]]:
     """The cells of each process: one, or if `together` all that differ in their seeds alone.
 
-    Raises UserError where cells that are to train side by side cannot.
+    Those that cannot train side by side train alone, and the standard error tells why.
     """
     if not together:
         return [(cell,) for cell in cells]
@@ -28,13 +29,19 @@ def grouped(cells: Sequence[Cell], together: bool) -> list[tuple[Cell, ...]]:
     for cell in cells:
         alike = {n: v for n, v in vars(cell.options).items() if n not in _OWN}
         groups.setdefault((str(cell.script), repr(alike)), []).append(cell)
+    found: list[tuple[Cell, ...]] = []
+    alone: dict[str, int] = {}
     for group in groups.values():
-        check_options(group[0].options)
-    return [
-        tuple(group[first : first + replicas.MOST_SEEDS])
-        for group in groups.values()
-        for first in range(0, len(group), replicas.MOST_SEEDS)
-    ]
+        size = replicas.MOST_SEEDS
+        try:
+            check_options(group[0].options)
+        except UserError as error:
+            alone[str(error)] = alone.get(str(error), 0) + len(group)
+            size = 1
+        found += [tuple(group[first : first + size]) for first in range(0, len(group), size)]
+    for why, count in alone.items():
+        print(f"{count} cells train one by one: {why}", file=sys.stderr)
+    return found
 
 
 def run(cells: Sequence[Cell]) -> str | None:

@@ -14,6 +14,8 @@ import pytest
 from support.project import PROJECT, check_one_line, run_command
 
 from memorization.report.runs import read_run
+from memorization.sweep import together
+from memorization.sweep.cells import planned, script_of
 
 NAMED = "python -m memorization sweep: error: "
 SCRIPT = "cifar10_random_labels"
@@ -101,6 +103,16 @@ def test_seeds_train_together_and_count_where_only_what_is_kept_lies(tmp_path):
     assert rows[0] == rows[1] and len(rows[0]) == 6
 
 
+def test_what_cannot_train_together_trains_alone_and_says_why(tmp_path, capsys):
+    own = ("--data", "patterns", "--patterns", "30", "8", "--network", "mlp")
+    axes = {"batch-statistics": ("yes", "no"), "seed": ("0", "1")}
+    cells = planned([script_of("svhn_random_labels")], [axes], own, tmp_path)
+    assert together.grouped(cells, together=True) == [(cells[0],), (cells[1],), tuple(cells[2:])]
+    assert capsys.readouterr().err == (
+        "2 cells train one by one: --batch-statistics: not for replicas; train one run at a time\n"
+    )
+
+
 @pytest.mark.exhaustive
 def test_a_cell_that_cannot_run_is_named(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
@@ -166,7 +178,6 @@ def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_p
         (("--vary", "seed", "--", SCRIPT), "'seed' is not name=value,value"),
         (("--vary", "seed=1", "seed=2", "--", SCRIPT), "seed is varied twice"),
         (("--vary", "hidden=8,16", "--", SCRIPT), "--hidden is for --network mlp"),
-        (("--together", "--vary", "seed=0,1", "--", SCRIPT), "replicas are perceptrons"),
         (("--together", "--slurm", "--vary", "seed=0,1", "--", SCRIPT), "--together: a job array"),
         (("--cells", "none", "--", SCRIPT), "none: no such file"),
         (("--cells", "{tmp_path}", "--", SCRIPT), "no readable cells"),
