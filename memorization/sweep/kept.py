@@ -1,8 +1,10 @@
 """What of a sweep's cells is kept for other machines: `DIR/<script>/<cell>.json.xz`, and counts.
 
-A file of a few kilobytes holds a finished run's record and metrics, without the errors of single
-classes and of epochs only the first, the last, the best, the first without training error, and each
-that is later than the one before by a twentieth; its seconds are those since the one before.
+A file of a few kilobytes holds a finished run's record and metrics. The record says nothing of
+where the run lay: no folders, no host, no options that decide nothing. Metrics are without the
+errors of single classes, of DIGITS digits, and of the first epoch, the last, the best, the first
+without training error, and each that is later by LATER than the one before; an epoch's seconds are
+those since the one before.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from memorization.run.settings import outcome_settings
 from memorization.sweep.cells import Cell
 from training_loop import metrics
 
+_OF_A_PROCESS = ("from_epoch", "version", "commit", "changed", "began", "ended", "seconds")
 ENDING = ".json.xz"
-LATER = 1.05
+LATER = 1.1
+DIGITS = 9
 
 
 def keep(cells: Sequence[Cell], place: Path) -> None:
@@ -31,7 +35,7 @@ def keep(cells: Sequence[Cell], place: Path) -> None:
         if run is None:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"record": run.record, "metrics": list(_thinned(run.rows))})
+        text = json.dumps({"record": _of_any_place(run), "metrics": list(_thinned(run.rows))})
         with files.replacing(path) as stream:
             stream.write(lzma.compress(text.encode()))
 
@@ -81,6 +85,17 @@ def _path(cell: Cell, place: Path) -> Path:
     return place / cell.script.stem / f"{cell.folder.name}{ENDING}"
 
 
+def _of_any_place(run: MeasuredRun) -> dict[str, Any]:
+    record = dict(run.record)
+    record["options"] = {"seed": run.seed, **outcome_settings(run.options)}
+    record["data"] = {n: value for n, value in record["data"].items() if n != "folder"}
+    record["processes"] = [
+        {name: process.get(name) for name in _OF_A_PROCESS}
+        for process in record.get("processes", ())
+    ]
+    return record
+
+
 def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
     error = metrics.error("training")
     solved = (row[metrics.EPOCH] for row in rows if row[error] == 0)
@@ -92,5 +107,10 @@ def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
         if epoch >= following or epoch in named:
             following = max(following, epoch * LATER)
             of_all = {n: v for n, v in row.items() if metrics.parse_name(n).label is None}
-            yield {**of_all, metrics.SECONDS: seconds}
+            of_all[metrics.SECONDS] = seconds
+            yield {n: _rounded(value) for n, value in of_all.items()}
             seconds = 0.0
+
+
+def _rounded(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")

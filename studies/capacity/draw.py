@@ -14,15 +14,13 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from memorization.report import style
 from studies.capacity.capacity import Shape, bound_per_weight, n_max, plateau
-from studies.capacity.results import Stored, read
+from studies.capacity.results import EPOCHS, Stored, read
+from studies.capacity.tables import name_of
 
+TITLES = {"binary": "binary activations", "relu": "rectifiers"}
 TWINS = [(w, a) for w in ("binary", "float") for a in ("binary", "relu")]
-
-
-def name_of(shape: Shape) -> str:
-    """The units of its layers: 32-32-32-10."""
-    return "-".join(map(str, (shape.inputs, *shape.hidden, shape.outputs)))
 
 
 def table(results: Mapping[Shape, Stored]) -> list[str]:
@@ -39,44 +37,51 @@ def table(results: Mapping[Shape, Stored]) -> list[str]:
     return lines
 
 
-def figure(results: Mapping[Shape, Stored]):
-    """Matplotlib's figure of `results`."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(9, 7), layout="constrained")
-    for (weights, activations), axes in zip(TWINS, drawn.subplots(2, 2).flat):
-        axes.set_title(f"{weights} weights, {activations} activations", fontsize=10)
-        axes.set_xlabel("bits of the labels per weight")
-        axes.set_ylabel("memorised bits per weight")
-        reach = 0.0
-        for shape, stored in results.items():
-            if (shape.weights, shape.activations) != (weights, activations):
-                continue
-            by_size = stored.by_size()
-            given = [n * math.log2(shape.outputs) / shape.n_weights for n in by_size]
-            kept = [[b / shape.n_weights for b in of] for of in by_size.values()]
-            means = [math.fsum(of) / len(of) for of in kept]
-            (line,) = axes.plot(given, means, "o-", markersize=3, label=name_of(shape))
-            low, high = zip(*((min(of), max(of)) for of in kept))
-            axes.fill_between(given, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-            reach = max(reach, *high)
-        if reach:
-            axes.plot([0, reach], [0, reach], "k--", linewidth=0.8, label="all that labels tell")
-            axes.legend(fontsize=7)
-    return drawn
+def draw(results: Mapping[Shape, Stored], path: Path, formats: Sequence[str]) -> list[Path]:
+    """The figure of `results` as `path` with each ending of `formats`; the files' paths."""
+    # The same network has one look in every panel.
+    shapes = {
+        (shape.inputs, shape.hidden): number
+        for number, shape in enumerate(sorted(results, key=lambda s: (s.inputs, len(s.hidden))))
+    }
+    looks = dict(zip(shapes, map(style.series, range(len(shapes)))))
+    with style.drawing(9, 7.4) as drawn:
+        for twin, axes in zip(TWINS, drawn.subplots(2, 2).flat):
+            of_twin = {s: r for s, r in results.items() if (s.weights, s.activations) == twin}
+            axes.set_title(f"{twin[0]} weights, {TITLES[twin[1]]}")
+            axes.set_xlabel("bits of the labels per weight")
+            axes.set_ylabel("memorised bits per weight")
+            reach = 0.0
+            for shape, stored in of_twin.items():
+                by_size = stored.by_size()
+                given = [n * math.log2(shape.outputs) / shape.n_weights for n in by_size]
+                kept = [[b / shape.n_weights for b in of] for of in by_size.values()]
+                means = [math.fsum(of) / len(of) for of in kept]
+                look = looks[shape.inputs, shape.hidden]
+                axes.plot(given, means, label=name_of(shape), **look.line(len(given)))
+                low, high = zip(*((min(of), max(of)) for of in kept))
+                axes.fill_between(given, low, high, color=look.color, alpha=0.15, linewidth=0)
+                reach = max(reach, *high)
+            if of_twin:
+                axes.plot([0, reach], [0, reach], "--", color=style.GREY, label="all of the labels")
+                axes.legend(fontsize=7)
+        return style.save(drawn, path, formats)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m studies.capacity.draw")
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--output", type=Path, default=Path("capacity.png"))
     chosen = parser.parse_args(argv)
+    ending = chosen.output.suffix[1:]
+    if ending not in style.FORMATS:
+        parser.error(f"--output {chosen.output}: its ending is one of {', '.join(style.FORMATS)}")
     results = read(chosen.runs, chosen.epochs)
     if not results:
         parser.error(f"no finished run of {chosen.epochs} epochs of the study's networks there")
     print("\n".join(table(results)))
-    figure(results).savefig(chosen.output, dpi=150)
+    draw(results, chosen.output.with_suffix(""), [ending])
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ def paired(one: Sequence[float], other: Sequence[float], confidence: float = 0.9
     return Paired(mean, mean - half, mean + half, p)
 
 
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """The mean of `values` and the ends of its t interval; ValueError as `paired` has it."""
+    of = paired(values, [0.0] * len(values), confidence)
+    return of.mean, of.low, of.high
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p values adjusted for their number as Holm (1979) does, in the order given.
 
