@@ -1,6 +1,6 @@
 """Share of seeds for which a rule solves a perceptron, by patterns per weight: PLAN.md, part 2.
 
-    python -m studies.capacity.perceptron RUNS... [--epochs 100] [--output perceptron.png]
+    python -m studies.capacity.perceptron RUNS... [--epochs 200] [--output perceptron.png]
 
 A panel for each rule after T epochs (`--epochs`), and below it after ten times as many: the share
 of the seeds whose training error was 0 at some epoch, a line for each number of weights, fitted by
@@ -32,7 +32,7 @@ from training_loop import metrics
 BINARY_LINE, FLOAT_LINE = 0.833, 2.0
 # Which the rules were tuned on; they are in no share.
 TUNING_SEEDS = range(100, 105)
-# Without norm and bias they have no learning rate, so that a longer run begins as a shorter one.
+# Without norm and bias they have no learning rate.
 WITHOUT_RATE = ("bop", "sbpi")
 # How much longer the second look at every rule is.
 LONGER = 10
@@ -52,6 +52,8 @@ class Trial:
     epochs: int
     seed: int
     solved: int | None
+    # Whether a longer run of the same begins as this one: its learning rate does not fall.
+    steady: bool = False
 
     @property
     def load(self) -> float:
@@ -71,7 +73,8 @@ def trial_of(run: MeasuredRun) -> Trial | None:
         return None
     rule = "stochastic" if network.get("stochastic") else options["optimizer"]
     patterns, inputs = options["patterns"]
-    return Trial(rule, inputs, patterns, options["epochs"], run.seed, run.epochs_to(0.0))
+    steady = rule in WITHOUT_RATE or options["lr_start"] == options["lr_fin"]
+    return Trial(rule, inputs, patterns, options["epochs"], run.seed, run.epochs_to(0.0), steady)
 
 
 def runs_of(places: Iterable[Path]) -> list[MeasuredRun]:
@@ -107,11 +110,11 @@ def read(places: Iterable[Path]) -> list[Trial]:
 def after(trials: Iterable[Trial], epochs: int) -> list[Trial]:
     """The trials as they stood after `epochs`: those of so many, and longer ones as far as that.
 
-    Longer ones are of a rule without a learning rate; what they solved later does not count.
+    The longer ones are steady; what they solved later does not count.
     """
     found = {}
     for trial in sorted(trials, key=lambda trial: -trial.epochs):
-        begins = trial.rule in WITHOUT_RATE and trial.epochs > epochs
+        begins = trial.steady and trial.epochs > epochs
         if trial.epochs != epochs and not begins:
             continue
         solved = trial.solved if (trial.solved or math.inf) <= epochs else None
@@ -225,7 +228,7 @@ def _draw(axes, trials: Sequence[Trial], label: str) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m studies.capacity.perceptron")
     parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--output", type=Path, default=Path("perceptron.png"))
     chosen = parser.parse_args(argv)
     try:

@@ -4,7 +4,8 @@
 
 Without arguments the cells that tune every rule, on seeds of their own; with the folders of those
 runs, as a sweep left or kept them, the cells of the study, each rule frozen at the setting that
-solved the most. PLAN.md has the commands.
+solved the most; what each setting solved is printed, the frozen ones marked. PLAN.md has the
+commands.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from studies.capacity.perceptron import (
 )
 from training_loop import metrics
 
-EPOCHS = 100
+EPOCHS = 200
 SIZES = (251, 501, 1001)
 TUNED_SIZE = 501
 # Patterns for each 500 weights, so that N/50 divides them at every size; SBPI solves more.
-PATTERNS = (190, 220, 250, 280, 310, 350)
-PATTERNS_OF_SBPI = (250, 280, 310, 350, 380, 400)
+PATTERNS = (190, 220, 250, 280, 310)
+PATTERNS_OF_SBPI = (280, 310, 340, 370, 400)
 TUNED_PATTERNS = (220, 280)
 # Which is trained run by run, and therefore at one size.
 STOCHASTIC = "stochastic"
@@ -139,10 +140,20 @@ def _name(begins: str, rule: str) -> str:
     return f"{begins}-{STOCHASTIC}.txt" if rule == STOCHASTIC else f"{begins}.txt"
 
 
-def chosen(runs: Iterable[MeasuredRun]) -> dict[str, Setting]:
-    """For each rule the setting with the most solved of its tuning `runs`.
+@dataclass(frozen=True)
+class Score:
+    """Of a setting's tuning runs how many were solved, and their mean training error at the end."""
 
-    Of equals that with the lowest mean training error at the last step, then the first of its grid.
+    solved: int
+    error: float
+
+    def __lt__(self, other: Score) -> bool:
+        return (-self.solved, self.error) < (-other.solved, other.error)
+
+
+def scores(runs: Iterable[MeasuredRun]) -> dict[str, dict[Setting, Score]]:
+    """By rule the score of each setting of its grid, in order; `frozen` is the first of the best.
+
     Raises UserError where a setting lacks a run.
     """
     found: dict[str, list[tuple[Trial, MeasuredRun]]] = {rule: [] for rule in GRIDS}
@@ -151,15 +162,21 @@ def chosen(runs: Iterable[MeasuredRun]) -> dict[str, Setting]:
         tuned = trial is not None and (trial.inputs, trial.epochs) == (TUNED_SIZE, EPOCHS)
         if trial is not None and tuned and trial.seed in TUNING_SEEDS:
             found[trial.rule].append((trial, run))
-    return {rule: _best(rule, GRIDS[rule], of_rule) for rule, of_rule in found.items()}
+    return {rule: _scores(rule, of_rule) for rule, of_rule in found.items()}
 
 
-def _best(
-    rule: str, settings: Sequence[Setting], found: Sequence[tuple[Trial, MeasuredRun]]
-) -> Setting:
-    scores = {}
+def frozen(scored: Mapping[str, Mapping[Setting, Score]]) -> dict[str, Setting]:
+    """For each rule the setting that solves the most.
+
+    Of equals that with the lowest mean training error at the last step, then the first of its grid.
+    """
+    return {rule: min(of_rule, key=lambda s: of_rule[s]) for rule, of_rule in scored.items()}
+
+
+def _scores(rule: str, found: Sequence[tuple[Trial, MeasuredRun]]) -> dict[Setting, Score]:
+    scored = {}
     wanted = {(n, seed) for n in TUNED_PATTERNS for seed in TUNING_SEEDS}
-    for setting in settings:
+    for setting in GRIDS[rule]:
         own = {(t.patterns, t.seed): (t, run) for t, run in found if setting.is_of(run)}
         if own.keys() != wanted:
             raise UserError(
@@ -168,8 +185,8 @@ def _best(
             )
         solved = sum(trial.solved is not None for trial, _ in own.values())
         errors = [run.last(metrics.error("training")) for _, run in own.values()]
-        scores[setting] = (-solved, math.fsum(errors))
-    return min(scores, key=lambda setting: scores[setting])
+        scored[setting] = Score(solved, math.fsum(errors) / len(errors))
+    return scored
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -178,15 +195,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=CELLS)
     told = parser.parse_args(argv)
     try:
-        frozen = chosen(runs_of(told.tuning)) if told.tuning else None
+        scored = scores(runs_of(told.tuning)) if told.tuning else {}
     except UserError as error:
         parser.error(str(error))
-    written = tuning_files() if frozen is None else files(frozen)
+    written = files(frozen(scored)) if scored else tuning_files()
     for name, of_file in written.items():
         text = "\n".join([f"# Written by {Path(__file__).name}.", *of_file, ""])
         (told.output / name).write_text(text, encoding="utf-8")
-    for rule, setting in (frozen or {}).items():
-        print(f"{rule}: {setting.words(TUNED_SIZE)}")
+    for rule, of_rule in scored.items():
+        for setting, score in of_rule.items():
+            word = " *" if setting == frozen(scored)[rule] else ""
+            told_of = f"{score.solved} solved, mean error {score.error:.4f}"
+            print(f"{rule}: {setting.words(TUNED_SIZE)}: {told_of}{word}")
 
 
 if __name__ == "__main__":

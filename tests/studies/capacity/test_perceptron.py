@@ -21,21 +21,22 @@ EXTRA = (
 )
 
 
-def trials(rule, epochs, solved, inputs=501):
+def trials(rule, epochs, solved, inputs=501, steady=True):
     """A trial for each load of `solved` and each seed of its epochs."""
     return [
-        Trial(rule, inputs, round(load * inputs), epochs, seed, at)
+        Trial(rule, inputs, round(load * inputs), epochs, seed, at, steady)
         for load, of_seeds in solved.items()
         for seed, at in enumerate(of_seeds)
     ]
 
 
-def test_only_rules_without_a_learning_rate_are_looked_at_before_their_end():
+def test_only_steady_runs_are_looked_at_before_their_end():
     long = {0.3: [7, 100, 101, None]}
     stood = after(trials("sbpi", 1000, long), 100)
     assert [(t.epochs, t.solved) for t in stood] == [(100, 7), (100, 100), (100, None), (100, None)]
-    assert after(trials("adam", 1000, long), 100) == []
-    assert [t.solved for t in after(trials("adam", 1000, long), 1000)] == long[0.3]
+    falling = trials("adam", 1000, long, steady=False)
+    assert after(falling, 100) == []
+    assert after(falling, 1000) == falling
     # A run of those epochs and a longer one are one trial.
     both = [*trials("bop", 100, {0.3: [7]}), *trials("bop", 1000, {0.3: [7]})]
     assert after(both, 100) == trials("bop", 100, {0.3: [7]})

@@ -60,16 +60,16 @@ def test_the_cells_of_the_study(tmp_path):
     for options in found:
         n, inputs = options.patterns
         assert n % options.batch_size == 0 and 0.37 < n / inputs < 0.81
-        assert options.epochs == 1000 or options.optimizer in ("adam", "sgd")
+        assert options.epochs == 2000 or options.optimizer in ("adam", "sgd")
         rule = dict(FROZEN[options.optimizer].options)
         assert options.margin == pytest.approx(
             FROZEN[options.optimizer].margin * inputs**0.5, abs=0.005
         )
         assert "lr-start" not in rule or options.lr_start == float(rule["lr-start"])
     both = {(o.optimizer, o.patterns, o.epochs) for o in found}
-    assert len(found) == len(both) == (2 + 2 + 1 + 1) * 3 * 6
+    assert len(found) == len(both) == (2 + 2 + 1 + 1) * 3 * 5
     drawn = options_of(files["perceptron-stochastic.txt"], tmp_path, STOCHASTIC)
-    assert {o.patterns[1] for o in drawn} == {501} and len(drawn) == 2 * 6
+    assert {o.patterns[1] for o in drawn} == {501} and len(drawn) == 2 * 5
 
 
 def test_the_setting_that_solves_most_is_frozen(tmp_path):
@@ -86,9 +86,12 @@ def test_the_setting_that_solves_most_is_frozen(tmp_path):
 
     runs = tuning_runs(tmp_path, outcome)
     assert all(trial_of(run) is not None for run in runs)
-    assert cells.chosen(runs) == wanted
+    scored = cells.scores(runs)
+    assert cells.frozen(scored) == wanted
+    assert scored["sgd"][wanted["sgd"]] == cells.Score(10, pytest.approx(0.01))
+    assert scored["sbpi"][wanted["sbpi"]] == cells.Score(0, pytest.approx(0.01))
     with pytest.raises(UserError, match="9 of 10 tuning runs"):
-        cells.chosen(runs[1:])
+        cells.scores(runs[1:])
 
 
 def type_of(value):
@@ -99,8 +102,8 @@ def type_of(value):
 
 
 def test_settings_that_solve_as_much_go_by_error_then_by_place(tmp_path):
-    found = cells.chosen(tuning_runs(tmp_path, lambda rule, options: (3, 0.2)))
-    assert found == {rule: settings[0] for rule, settings in cells.GRIDS.items()}
+    found = cells.scores(tuning_runs(tmp_path, lambda rule, options: (3, 0.2)))
+    assert cells.frozen(found) == {rule: settings[0] for rule, settings in cells.GRIDS.items()}
 
 
 def test_without_its_runs_nothing_is_frozen(tmp_path, capsys):
