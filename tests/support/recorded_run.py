@@ -19,6 +19,16 @@ from training_loop.stopwatch import Stopwatch
 EXPERIMENT = "cifar10_random_labels"
 
 
+class TwoParameters:
+    """What the run keeps of its network after an epoch: a matrix and a vector."""
+
+    def epoch_ends(self, row):
+        pass
+
+    def save(self, path):
+        np.savez(path, np.ones((2, 3), np.float32), np.zeros(2))
+
+
 def record_run(folder: Path, options: tuple[str, ...], variables: Mapping[str, Any]) -> None:
     """Make `folder` that of a whole run with these `options`, whose state has `variables`."""
     chosen = experiment.options(f"{EXPERIMENT}.py", "", options)
@@ -27,10 +37,7 @@ def record_run(folder: Path, options: tuple[str, ...], variables: Mapping[str, A
     environment = {"python": platform.python_version()}
     record = describe_run(chosen, architecture, data, "model_parameters", environment, {})
 
-    def save_parameters(path, row):
-        np.savez(path, np.ones((2, 3), np.float32), np.zeros(2))
-
-    recorder = Recorder(folder, record, variables, save_parameters, chosen.command)
+    recorder = Recorder(folder, record, variables, TwoParameters(), chosen.command)
     recorder.begin(data)
     functions = loop.Functions(
         train=lambda inputs, labels, learning_rate: 0.5,

@@ -102,6 +102,7 @@ def command(*words):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -123,6 +124,7 @@ def test_one_line_without_the_solver(monkeypatch):
         exact.search(Shape(3, (), 1), *exact.random_patterns(2, 3, 0), 600)
 
 
+@pytest.mark.slow
 def test_the_command_tells_a_network_that_labels_the_patterns():
     pytest.importorskip("ortools")
     done = command("--inputs", "7", "--hidden", "3", "--patterns", "9", "--threads", "1")
