@@ -25,7 +25,7 @@ SCRIPT = "svhn_random_labels"
 STOCHASTIC = "svhn_stochastic_sigmoid_random_labels"
 NARROW = (
     *("--synthetic", "--width", "0.0625", "--train-size", "60", "--batch-size", "20"),
-    *("--corruption", "0.5", "--epochs", "4", "--measure"),
+    *("--corruption", "0.5", "--epochs", "4", "--measure", "--no-figures"),
 )
 PERCEPTRON = ("--network", "mlp", "--hidden", "128", "64")
 KINDS = {
@@ -185,7 +185,7 @@ def test_a_run_starts_from_saved_parameters(tmp_path):
 
     def train(results, *more):
         script = f"{SCRIPT}.py"
-        place = ("--results-dir", results, "--name", "run")
+        place = ("--results-dir", results, "--name", "run", "--no-figures")
         return run_script(script, *options, *place, *more, cwd=tmp_path)
 
     assert train("first", "--epochs", "1").returncode == 0

@@ -58,7 +58,7 @@ def test_own_data_through_a_runs_life(script, tmp_path):
     (tmp_path / "mine.npz").rename(moved)
     # Where it lies decides nothing.
     resuming = [str(moved) if word == "../mine.npz" else word for word in command]
-    done = run_script(*resuming, "--resume", cwd=tmp_path / "killed")
+    done = run_script(*resuming, "--resume", "--no-figures", cwd=tmp_path / "killed")
     assert done.returncode == 0, done.stderr
     assert_same_run(run_in(tmp_path / "killed"), whole)
 

@@ -77,9 +77,10 @@ def test_one_line_for_what_does_not_go_together(more, told, tmp_path):
 )
 def test_patterns_through_a_runs_life(script, more, tmp_path):
     command = (f"{script}.py", *OPTIONS, *more, "--name", "one")
+    figures = () if script in IN_EVERY_TEST_RUN else ("--no-figures",)
     (tmp_path / "whole").mkdir()
-    run_and_leave_a_copy(command, tmp_path / "whole", tmp_path / "killed")
-    done = run_script(*command, "--resume", cwd=tmp_path / "killed")
+    run_and_leave_a_copy((*command, *figures), tmp_path / "whole", tmp_path / "killed")
+    done = run_script(*command, "--resume", "--no-figures", cwd=tmp_path / "killed")
     assert done.returncode == 0, done.stderr
     whole = run_in(tmp_path / "whole")
     assert_same_run(run_in(tmp_path / "killed"), whole)

@@ -16,8 +16,8 @@ from support.runs import (
     PARAMETERS,
     SCRIPT,
     assert_same_run,
-    kill_after,
     metrics,
+    run_and_leave_a_copy,
 )
 
 pytestmark = pytest.mark.exhaustive
@@ -64,12 +64,10 @@ def test_the_evaluation(results, data_dir):
 
 def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    for folder in (undisturbed, killed):
-        folder.mkdir()
-    whole = run_script(f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, cwd=undisturbed)
-    assert whole.returncode == 0, whole.stderr
-    kill_after(2, killed, *DEVICE)
-    rest = run_script(f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, "--resume", cwd=killed)
+    undisturbed.mkdir()
+    command = (f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, "--no-figures")
+    run_and_leave_a_copy(command, undisturbed, killed, epochs=2)
+    rest = run_script(*command, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr
     assert "going on after epoch" in rest.stdout
     assert_same_run(killed / "results" / SCRIPT / "run", undisturbed / "results" / SCRIPT / "run")

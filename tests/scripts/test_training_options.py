@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 NARROW = (
     *("--synthetic", "--width", "0.0625", "--train-size", "60", "--batch-size", "20"),
-    *("--corruption", "0.5", "--epochs", "6"),
+    *("--corruption", "0.5", "--epochs", "6", "--no-figures"),
 )
 STOCHASTIC = "svhn_stochastic_sigmoid_random_labels"
 DROPOUT = "cifar10_train_acc_dropout"

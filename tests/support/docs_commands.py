@@ -68,7 +68,10 @@ def calls(page: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def shortened(words: list[str]) -> list[str]:
-    """The command, less the variables before it, made short; its runs keep their names."""
+    """The command, less the variables before it, made short; its runs keep their names.
+
+    Figures are drawn where a command says so: what a run draws is tried in test_figures.py.
+    """
     if words[1:4] == ["-m", "memorization", "sweep"]:
         return [_shortened_variation(word) for word in _with_values(words, {"--epochs": "1"})]
     script = script_of(words)
@@ -77,7 +80,8 @@ def shortened(words: list[str]) -> list[str]:
     arguments = [word for word in words[2:] if word != "..."]
     chosen = options.parse(script, None, arguments)
     name = chosen.name or settings_name(chosen, {})
-    return [*words[:2], *_with_values(arguments, SCALED, add=True), "--name", name]
+    scaled = _with_values(arguments, SCALED, add=True)
+    return [*words[:2], *scaled, "--name", name, "--no-figures"]
 
 
 def _with_values(words: list[str], values: dict[str, str], add: bool = False) -> list[str]:

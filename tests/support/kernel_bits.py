@@ -1,13 +1,14 @@
 """What every kernel computes in two training steps and a test pass of a network, as hashes.
 
-    python tests/support/kernel_bits.py '{"activation": "tanh"}'
+    python tests/support/kernel_bits.py '{"activation": "tanh"}' 2 3
 
-takes arguments of `Architecture` and prints JSON: the name of each Op with a kernel, and the hashes
-of all that it computed, sorted.
+takes arguments of `Architecture` and numbers of threads, and prints JSON: for each of them the name
+of each Op with a kernel, and the hashes of all that it computed, sorted.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import sys
@@ -23,7 +24,7 @@ from theano_engine import theano
 from theano_engine.ops.kernel_op import KernelOp
 
 
-def main(**chosen) -> None:
+def main(threads: list[int], **chosen) -> None:
     found: dict[str, list[str]] = {}
 
     def note(number, node, thunk):
@@ -39,12 +40,22 @@ def main(**chosen) -> None:
     labels = random.integers(0, 10, 64)
     network = networks.build(Architecture(WIDTHS["svhn"], **chosen).scaled(0.6))
     compiled = functions.build_functions(network, images, mode=mode)
+    state = functions.state_variables(network, compiled.train, compiled.test)
+    begun = {name: variable.get_value() for name, variable in state.items()}
+    openmp = ctypes.CDLL("libgomp.so.1")
     numbers = np.arange(64)
-    for batch in (numbers[:37], numbers[37:]):
-        compiled.train(batch, labels[batch], 1e-3)
-    compiled.test(numbers, labels)
-    print(json.dumps({name: sorted(hashes) for name, hashes in sorted(found.items())}))
+    told = []
+    for count in threads:
+        openmp.omp_set_num_threads(count)
+        for name, variable in state.items():
+            variable.set_value(begun[name])
+        found.clear()
+        for batch in (numbers[:37], numbers[37:]):
+            compiled.train(batch, labels[batch], 1e-3)
+        compiled.test(numbers, labels)
+        told.append({name: sorted(hashes) for name, hashes in sorted(found.items())})
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    main([int(word) for word in sys.argv[2:]], **json.loads(sys.argv[1]))

@@ -20,7 +20,8 @@ from memorization.sweep.cells import planned, script_of
 NAMED = "python -m memorization sweep: error: "
 SCRIPT = "cifar10_random_labels"
 VARIED = ("train-size=40,60,80", "batch-size=10,20,40", "weights=binary,float")
-TINY = (f"{SCRIPT}.py", "--synthetic", "--width", "0.0625", "--epochs", "1")
+# A network that is compiled in a second: what is tested is what happens around its training.
+TINY = (f"{SCRIPT}.py", "--synthetic", "--network", "mlp", "--hidden", "16", "--epochs", "1")
 
 
 def finished(folder):

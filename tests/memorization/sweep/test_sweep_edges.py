@@ -21,10 +21,13 @@ from memorization.report.runs import read_run
 from memorization.sweep.request import parse
 
 SCRIPT = PROJECT / "cifar10_random_labels.py"
+# A network that is compiled in a second: what is tested is what happens around its training.
 TINY = (
-    str(SCRIPT),
-    *("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "60"),
+    *(str(SCRIPT), "--synthetic", "--network", "mlp", "--hidden", "16"),
+    *("--epochs", "2", "--train-size", "60"),
 )
+# Epochs long enough to be seen.
+SEEN = (str(SCRIPT), "--synthetic", "--width", "0.0625", "--epochs", "20", "--train-size", "60")
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +105,7 @@ def test_levels_that_look_alike_have_folders_of_their_own(tmp_path):
 def test_on_a_terminal_running_cells_are_seen_and_all_lines_fit(tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
-    words = ("--vary", "seed=0..1", "batch-size=20", "--", *TINY, "--epochs", "20")
+    words = ("--vary", "seed=0..1", "batch-size=20", "--", *SEEN)
     with subprocess.Popen(
         [sys.executable, "-m", "memorization", "sweep", *words],
         cwd=tmp_path,
