@@ -1,4 +1,4 @@
-"""The observers that options add to a run: --measure, --batch-statistics, --history."""
+"""The observers that options add to a run: --measure and its kin, --history."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from datasets.labelled_sets import LabelledSets
 from memorization.measures.batch_statistics import BatchStatistics
 from memorization.measures.columns import Measures
+from memorization.measures.corrupted import CorruptedLabels
 from memorization.measures.image_losses import ImageLosses
 from memorization.options import Options
 
@@ -21,13 +22,17 @@ def measures(
     test: Any,
     testing: Mapping[str, bool] | None = None,
     mode: Any = None,
-) -> list[Measures | BatchStatistics]:
-    """What --measure and --batch-statistics add to the observers of the run in `folder`.
+) -> list[Measures | BatchStatistics | CorruptedLabels]:
+    """What --measure, --batch-statistics and --corrupted-labels add to the observers of a run.
 
-    `test` is the compiled test function of the network `output`, `testing` as `experiment.run`
-    takes it. Raises UserError where there is no batch norm to have statistics.
+    The run is that in `folder`; `test` is the compiled test function of the network `output`,
+    `testing` as `experiment.run` takes it. Raises UserError where there is no batch norm to have statistics.
     """
-    added: list[Measures | BatchStatistics] = []
+    added: list[Measures | BatchStatistics | CorruptedLabels] = []
+    # --measure has the same columns where it has any of them.
+    elsewhere = chosen.measure and chosen.corruption < 1
+    if chosen.corrupted_labels and chosen.corruption > 0 and not elsewhere:
+        added.append(CorruptedLabels(data.training))
     if not (chosen.measure or chosen.batch_statistics):
         return added
     # Late, since they import Theano.

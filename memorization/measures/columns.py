@@ -13,35 +13,19 @@ from typing import Any
 import numpy as np
 
 import datasets
-from datasets.labelled_sets import LabelledSet, LabelledSets
+from datasets.labelled_sets import LabelledSets
 from foundations.streams import Purpose, random_state
 from memorization.measures import critical
+from memorization.measures.corrupted import corruption_measures
 from memorization.measures.critical import BATCH_SIZE
 from memorization.measures.held import HeldArray
 from memorization.measures.image_history import HISTORY_FILE, ImageHistory
 from training_loop import metrics
-from training_loop.evaluation import Evaluation, batches, share
+from training_loop.evaluation import batches, share
 from training_loop.observers import Observer
 
 SATURATION_IMAGES = 1000
 CRITICAL_IMAGES = 250
-
-
-def corruption_measures(evaluation: Evaluation, labelled: LabelledSet) -> dict[str, float]:
-    """Errors on the wrongly and on the rightly labelled images, and what the former pass for.
-
-    `evaluation` is that of the first images of `labelled`; a part without images gives NaN.
-    """
-    n = len(evaluation.predictions)
-    given, true = labelled.labels[:n], labelled.true_labels[:n]
-    corrupted = labelled.corrupted[:n]
-    predictions = evaluation.predictions
-    return {
-        "training_error_corrupted": share(predictions != given, corrupted),
-        "training_error_uncorrupted": share(predictions != given, ~corrupted),
-        "corrupted_as_given": share(predictions == given, corrupted),
-        "corrupted_as_true": share(predictions == true, corrupted),
-    }
 
 
 class SignFlips:

@@ -85,6 +85,11 @@ class RunOptions:
         Decides.COLUMNS,
         default=False,
     )
+    corrupted_labels: bool = option_field(
+        "tell corrupted training images apart from the others (docs/measures.md)",
+        Decides.COLUMNS,
+        default=False,
+    )
     history: str | None = option_field(
         "losses: keep loss and margin of every training image after every epoch (docs/measures.md)",
         Decides.COLUMNS,

@@ -9,7 +9,7 @@ from memorization.options import Options
 # What a network alone does, and those side by side do not.
 ALONE = (
     *("dropout", "l2", "augment", "measure", "batch_statistics", "history", "tensorboard"),
-    *("stop_at", "as_in_2017"),
+    *("corrupted_labels", "stop_at", "as_in_2017"),
 )
 
 

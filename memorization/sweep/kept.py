@@ -2,9 +2,9 @@
 
 A file of a few kilobytes holds a finished run's record and metrics. The record says nothing of
 where the run lay: no folders, no host, no options that decide nothing. Metrics are without the
-errors of single classes, of DIGITS digits, and of the first epoch, the last, the best, the first
-without training error, and each that is later by LATER than the one before; an epoch's seconds are
-those since the one before.
+errors of single classes, and of DIGITS digits. Of at most WHOLE epochs all are kept; of more the
+first, the last, the best, the first without training error, and each that is later by LATER than
+the one before. An epoch's seconds are those since the one before that is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from training_loop import metrics
 
 _OF_A_PROCESS = ("from_epoch", "version", "commit", "changed", "began", "ended", "seconds")
 ENDING = ".json.xz"
+WHOLE = 100
 LATER = 1.1
 DIGITS = 9
 
@@ -104,7 +105,7 @@ def _thinned(rows: Sequence[metrics.Row]) -> Iterator[dict[str, Any]]:
     for row in rows:
         seconds += row[metrics.SECONDS]
         epoch = row[metrics.EPOCH]
-        if epoch >= following or epoch in named:
+        if len(rows) <= WHOLE or epoch >= following or epoch in named:
             following = max(following, epoch * LATER)
             of_all = {n: v for n, v in row.items() if metrics.parse_name(n).label is None}
             of_all[metrics.SECONDS] = seconds

@@ -16,6 +16,7 @@ from datasets.labelled_sets import LabelledSet
 from foundations.errors import UserError
 from foundations.streams import Purpose, random_state
 from memorization.measures import columns as measures
+from memorization.measures.corrupted import corruption_measures
 from memorization.measures.critical import find_critical
 from memorization.measures.held import HeldArray
 from memorization.measures.image_history import ImageHistory, load_history
@@ -39,9 +40,7 @@ def evaluated(predictions, labels):
 def test_errors_on_the_two_parts():
     given, true = [1, 1, 2, 3, 4, 5], [1, 0, 0, 3, 0, 0]
     # Right, as true, as given, wrong, neither, as given.
-    columns = measures.corruption_measures(
-        evaluated([1, 0, 2, 9, 9, 5], given), labelled(given, true)
-    )
+    columns = corruption_measures(evaluated([1, 0, 2, 9, 9, 5], given), labelled(given, true))
     assert columns == {
         "training_error_corrupted": 0.5,
         "training_error_uncorrupted": 0.5,
@@ -51,7 +50,7 @@ def test_errors_on_the_two_parts():
 
 
 def test_a_part_without_images_has_no_error():
-    columns = measures.corruption_measures(evaluated([1, 0], [1, 1]), labelled([1, 1], [1, 1]))
+    columns = corruption_measures(evaluated([1, 0], [1, 1]), labelled([1, 1], [1, 1]))
     assert columns["training_error_uncorrupted"] == 0.5
     assert math.isnan(columns["training_error_corrupted"])
     assert math.isnan(columns["corrupted_as_true"])

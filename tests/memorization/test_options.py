@@ -16,7 +16,7 @@ SCRIPT = "cifar10_random_labels"
 ARGUMENTS = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "130")
 ARGUMENTS += ("--corruption", "0.5", "--quiet", "--name", "run")
 LATER = ("measure", "tensorboard", "tf32", "as_in_2017", "save_every", "images", "data")
-LATER += ("wandb", "mlflow", "teacher", "batch_statistics")
+LATER += ("wandb", "mlflow", "teacher", "batch_statistics", "corrupted_labels")
 LATER += ("optimizer", "momentum", "bop_threshold", "bop_adaptivity", "stop_at", "keep")
 LATER += ("margin", "dropout", "l2", "l2_layers", "augment")
 
