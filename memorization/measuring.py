@@ -26,7 +26,8 @@ def measures(
     """What --measure, --batch-statistics and --corrupted-labels add to the observers of a run.
 
     The run is that in `folder`; `test` is the compiled test function of the network `output`,
-    `testing` as `experiment.run` takes it. Raises UserError where there is no batch norm to have statistics.
+    `testing` as `experiment.run` takes it. Raises UserError where there is no batch norm to have
+    statistics.
     """
     added: list[Measures | BatchStatistics | CorruptedLabels] = []
     # --measure has the same columns where it has any of them.

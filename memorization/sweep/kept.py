@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from foundations import files, reading
+from memorization.option import Decides
+from memorization.options import OPTIONS
 from memorization.report.runs import MeasuredRun
 from memorization.run.settings import outcome_settings
 from memorization.sweep.cells import Cell
@@ -86,9 +88,14 @@ def _path(cell: Cell, place: Path) -> Path:
     return place / cell.script.stem / f"{cell.folder.name}{ENDING}"
 
 
+def _says_which_columns(name: str) -> bool:
+    return OPTIONS[name].decides is Decides.COLUMNS
+
+
 def _of_any_place(run: MeasuredRun) -> dict[str, Any]:
     record = dict(run.record)
-    record["options"] = {"seed": run.seed, **outcome_settings(run.options)}
+    columns = {n: v for n, v in run.options.items() if n in OPTIONS and _says_which_columns(n)}
+    record["options"] = {"seed": run.seed, **columns, **outcome_settings(run.options)}
     record["data"] = {n: value for n, value in record["data"].items() if n != "folder"}
     record["processes"] = [
         {name: process.get(name) for name in _OF_A_PROCESS}
