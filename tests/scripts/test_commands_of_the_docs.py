@@ -184,6 +184,8 @@ class Reader:
 
     def _stop_after_an_epoch(self, words):
         words[words.index("--epochs") + 1] = "3"
+        # Whoever is slow to press it finds the figures being drawn.
+        words.remove("--no-figures")
         run = self.folder / "results" / Path(words[1]).stem / words[words.index("--name") + 1]
         process = subprocess.Popen(
             [sys.executable, *words[1:]],
