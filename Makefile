@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
-	@echo "make results  every experiment, narrow and short: figures and table of docs/experiments.md"
+	@echo "make results  every experiment, narrow, with several seeds: table and figures of docs/experiments.md"
 	@echo "make quick    linters, type checker and the tests that start and compile nothing: two minutes"
 	@echo "make test     linters, type checker and the tests that a change needs: some eight minutes"
 	@echo "make full     linters, type checker and all tests, as CI runs them: more than half an hour"

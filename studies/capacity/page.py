@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from foundations import files
-from studies.capacity import tables
+from studies.capacity import corruption, experiments, tables
 from studies.capacity.draw import draw
 from studies.capacity.results import Trained, read_all
 
@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "controls": lambda: tables.controls(found),
         "statistics": lambda: tables.statistics(found),
         "planted": lambda: tables.planted(found),
+        "corruption": lambda: corruption.told(chosen.runs, figures / "corruption"),
+        "experiments": lambda: experiments.told(chosen.runs),
     }
     text = chosen.page.read_text(encoding="utf-8")
     for name, table in parts.items():

@@ -108,7 +108,7 @@ def read_all(places: Iterable[Path]) -> dict[Trained, dict[Shape, Stored]]:
             (stored.best_bits, most),
             (stored.test_errors, run.last(metrics.error("test"))),
             (stored.batch_errors, run.last(metrics.BATCH_STATISTICS_ERROR)),
-            (stored.processors, _processor(run)),
+            (stored.processors, processor_of(run)),
         )
         for by_size, value in told:
             by_size.setdefault(n, {})[run.seed] = value
@@ -122,6 +122,7 @@ def read(
     return read_all(places).get(Trained(epochs, lr_start), {})
 
 
-def _processor(run: MeasuredRun) -> str:
+def processor_of(run: MeasuredRun) -> str:
+    """The processor that `run` was trained on, the last of several."""
     environments = run.record.get("environments") or [{}]
     return str(environments[-1].get("environment", {}).get("processor", "unknown"))

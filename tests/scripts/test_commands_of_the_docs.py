@@ -78,7 +78,7 @@ LINES_LEFT_OUT = {
         "trains for minutes: tests/tools/test_same_bits.py"
     ),
     ("docs/compatibility.md", "sh tools/install.sh"): INSTALLS,
-    ("docs/experiments.md", "make results"): "trains for an hour",
+    ("docs/experiments.md", "make results"): "trains for an hour or two",
     ("docs/export.md", "make venv "): INSTALLS,
     ("docs/export.md", ".venv/bin/python benchmarks/packed_networks.py"): TIMES,
     ("docs/images.md", "python benchmarks/full_svhn.py"): (
