@@ -23,6 +23,7 @@ from memorization.export.folding import fold
 from memorization.export.model import affine, is_high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_scores_are_those_of_the_evaluation_bit_for_bit(name, tmp_path):
     architecture = ARCHITECTURES[name]
