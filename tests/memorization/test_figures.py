@@ -99,7 +99,7 @@ def test_series_differ_without_colour():
     assert len({line for line, _ in looks}) == len({marker for _, marker in looks}) == 8
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_labels_that_are_not_true_are_framed(short_run, tmp_path):
     """The frames' colour is there as often as labels differ, and gone where none does."""
     frame = np.array([0xD5, 0x5E, 0x00]) / 255
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_named(short_run, tmp_path, name, content, named)
         drawn_again(copy)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_another_data_set_is_refused(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / "other")
     record = json.loads((copy / "run.json").read_text())

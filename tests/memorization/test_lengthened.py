@@ -87,6 +87,7 @@ def test_the_record_tells_each_process(short_run, lengthened):
         assert first["changed"] in (True, False)
 
 
+@pytest.mark.exhaustive
 def test_options_given_have_to_agree(lengthened, tmp_path):
     run = shutil.copytree(lengthened, tmp_path / "run")
     before = {path.name: path.read_bytes() for path in run.iterdir()}

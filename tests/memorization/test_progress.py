@@ -48,7 +48,7 @@ def on_a_terminal(width, tmp_path, *more, stdout=None):
     return shown.decode()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_bars_on_the_terminal_while_the_log_gets_plain_lines(tmp_path):
     with open(tmp_path / "log", "wb") as log:
         text = on_a_terminal(120, tmp_path, stdout=log)

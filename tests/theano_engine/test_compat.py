@@ -79,6 +79,7 @@ np.testing.assert_allclose(convolve(images, filters), expected, atol=1e-4)
 """
 
 
+@pytest.mark.exhaustive
 def test_without_a_blas_there_is_one_warning(tmp_path):
     """Theano's own fallback aborts where several threads use it."""
     (tmp_path / "scipy_openblas32.py").write_text("raise ImportError('not installed')\n")

@@ -138,7 +138,7 @@ def main(argv=None):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
