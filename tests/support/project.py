@@ -15,11 +15,31 @@ if str(PROJECT) not in sys.path:
 
 
 def project_files() -> list[str]:
-    """The names of all files that the project keeps, seen from its folder."""
+    """The names of all files that the project keeps, seen from its folder.
+
+    Of an unpacked archive, or without git: of all that git does not ignore.
+    """
+    if not (PROJECT / ".git").exists() or shutil.which("git") is None:
+        ignored = {line.strip("/") for line in (PROJECT / ".gitignore").read_text().splitlines()}
+        return [name for name in _below(PROJECT) if not ignored & _with_parents(name)]
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
     return [name for name in listed.stdout.split("\0") if (PROJECT / name).is_file()]
+
+
+def _below(folder: Path) -> list[str]:
+    kept = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git" and not name.startswith(".venv")]
+        paths = [Path(where) / name for name in names if name != ".git"]
+        kept += [path.relative_to(folder).as_posix() for path in paths]
+    return kept
+
+
+def _with_parents(name: str) -> set[str]:
+    """`name`, each of its parts, and each folder that it is in."""
+    return {name, *Path(name).parts, *(path.as_posix() for path in Path(name).parents)}
 
 
 def copy_sources(folder: Path) -> Path:
