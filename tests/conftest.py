@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.project import PROJECT, run_script
 from support.runs import ARGUMENTS, SCRIPT, SHORT, made_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_that_reach_scripts():
+    """What a shell ignores for its background jobs, and nohup, would be ignored by all scripts."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    for number, handler in defaults.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
