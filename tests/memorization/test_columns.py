@@ -31,7 +31,7 @@ def as_documented(column):
 
 
 def test_every_column_is_documented_and_every_documented_one_is_written(tmp_path):
-    more = ("--measure", "--corruption", "0.5", "--name", "run")
+    more = ("--measure", "--batch-statistics", "--corruption", "0.5", "--name", "run")
     done = run_script(f"{SCRIPT}.py", *RUN, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     path = tmp_path / "results" / SCRIPT / "run" / "metrics.csv"
