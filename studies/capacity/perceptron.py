@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from foundations.errors import UserError
-from memorization.report.runs import MeasuredRun, read_run
+from memorization.report.runs import MeasuredRun
 from memorization.report.summary import censored_median
-from memorization.run.folder import runs_below
 from memorization.run.settings import completed
-from memorization.sweep.kept import runs_kept
 from studies.capacity.logistic import Half, half_solved
+from studies.capacity.results import runs_at
 from training_loop import metrics
 
 # In patterns per weight: binary weights (Krauth and Mezard 1989), float ones (Cover 1965).
@@ -77,23 +76,13 @@ def trial_of(run: MeasuredRun) -> Trial | None:
     return Trial(rule, inputs, patterns, options["epochs"], run.seed, run.epochs_to(0.0), steady)
 
 
-def runs_of(places: Iterable[Path]) -> list[MeasuredRun]:
-    """All runs at or below `places`, those that a sweep kept among them.
-
-    Raises UserError where one cannot be read.
-    """
-    return [
-        run for place in places for run in (*map(read_run, runs_below(place)), *runs_kept(place))
-    ]
-
-
 def read(places: Iterable[Path]) -> list[Trial]:
     """The trials at or below `places`, those of tuning left out.
 
     Raises UserError where a run cannot be read, or where two are of the same seed and differ.
     """
     found: dict[tuple, Trial] = {}
-    for run in runs_of(places):
+    for run in runs_at(places):
         trial = trial_of(run)
         if trial is None or trial.seed in TUNING_SEEDS:
             continue

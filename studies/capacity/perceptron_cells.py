@@ -25,9 +25,9 @@ from studies.capacity.perceptron import (
     TUNING_SEEDS,
     WITHOUT_RATE,
     Trial,
-    runs_of,
     trial_of,
 )
+from studies.capacity.results import runs_at
 from training_loop import metrics
 
 EPOCHS = 200
@@ -195,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=CELLS)
     told = parser.parse_args(argv)
     try:
-        scored = scores(runs_of(told.tuning)) if told.tuning else {}
+        scored = scores(runs_at(told.tuning)) if told.tuning else {}
     except UserError as error:
         parser.error(str(error))
     written = files(frozen(scored)) if scored else tuning_files()
