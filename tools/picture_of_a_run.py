@@ -40,6 +40,8 @@ PROMPT, CONTINUED = "$ ", "> "
 # Characters behind which a command goes on in the next line.
 LONG = 34
 ROWS = 24
+# Of an epoch, in per cent.
+MIDDLE = 60
 # In pixels: a character's cell, what the text stands above the cell's lower edge, the margin.
 CELL_WIDTH, CELL_HEIGHT, BASELINE, MARGIN = 8.4, 18, 5, 14
 FONT_SIZE = 14
@@ -115,7 +117,7 @@ class Terminal:
 
 
 def typed(columns: int, options: tuple[str, ...]) -> Iterator[list[str]]:
-    """What a terminal of so many columns shows, after each piece of output, until the run ends.
+    """What a terminal of so many columns shows, each time that a line is whole, until the run ends.
 
     The shell stands in a folder that has the script and the environment, and nothing else.
     """
@@ -145,8 +147,10 @@ def typed(columns: int, options: tuple[str, ...]) -> Iterator[list[str]]:
         with contextlib.suppress(OSError):
             while piece := os.read(ours, 65536):
                 whole, begun = _whole_characters(begun + piece)
-                terminal.feed(whole)
-                yield terminal.lines
+                # However much of it was read at once, every state of the bars is shown.
+                for drawn in re.split(r"(?=\r)", whole):
+                    terminal.feed(drawn)
+                    yield terminal.lines
                 if to_type and terminal.lines[-1] in (PROMPT.rstrip(), CONTINUED.rstrip()):
                     os.write(ours, f"{to_type.pop(0)}\n".encode())
         os.close(ours)
@@ -174,13 +178,18 @@ def _whole_characters(received: bytes) -> tuple[str, bytes]:
 
 
 def pictures(columns: int, epoch: int, options: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The lines of the two pictures: within the epoch, and at the end."""
+    """The lines of the two pictures: within the epoch, and at the end.
+
+    Which parts of an epoch a bar shows depends on how long the epoch takes: the picture is of that
+    nearest to MIDDLE.
+    """
     middle: list[str] = []
+    nearest = 100 - MIDDLE
     lines: list[str] = []
     for lines in typed(columns, options):
         bar = re.match(rf"epoch {epoch}: +(\d+)%", lines[-1] or lines[-2])
-        if bar and 30 <= int(bar[1]) <= 90:
-            middle = lines
+        if bar and abs(int(bar[1]) - MIDDLE) < nearest:
+            middle, nearest = lines, abs(int(bar[1]) - MIDDLE)
     if not middle:
         raise ValueError(f"nothing was shown within epoch {epoch}")
     last = max(number for number, line in enumerate(lines) if line.startswith("last "))
