@@ -32,7 +32,12 @@ import timing
 from worker import Worker
 
 BATCH_SIZE = 50
-ALL_SIDES = (inputs.OURS, inputs.ORIGINAL, *inputs.TORCH)
+
+
+def all_sides() -> tuple[str, ...]:
+    """Ours first. AVX2 has no bfloat16: held to it PyTorch emulates it, which takes minutes."""
+    torch = (inputs.EAGER, inputs.COMPILED) if held.is_held() else inputs.TORCH
+    return (inputs.OURS, inputs.ORIGINAL, *torch)
 
 
 def main(arguments=None) -> None:
@@ -81,12 +86,13 @@ def summary(samples: dict[str, list[float]], unit: str, **more) -> dict:
 
 
 @contextlib.contextmanager
-def sides(network: str, count: int, names=ALL_SIDES) -> Iterator[dict[str, Worker]]:
-    """Every side's process on `count` images, after the check that all compute the same."""
+def sides(network: str, count: int, names=None) -> Iterator[dict[str, Worker]]:
+    """A process on `count` images of each side, or of `names`, once all compute the same."""
     with contextlib.ExitStack() as stack:
         start = stack.enter_context(checked_start(network))
         yield {
-            name: stack.enter_context(in_its_format(name, network, start, count)) for name in names
+            name: stack.enter_context(in_its_format(name, network, start, count))
+            for name in names or all_sides()
         }
 
 
@@ -134,7 +140,7 @@ def step(network: str, rounds: int) -> dict:
 
 def formats(network: str) -> dict[str, str]:
     """What to add to the names of PyTorch's sides: the memory format where it isn't the usual."""
-    return {side: memory_format(side, network) for side in inputs.TORCH}
+    return {side: memory_format(side, network) for side in all_sides() if side in inputs.TORCH}
 
 
 # Images of a step, and steps on end: a single one is shorter than the question for it.
@@ -150,7 +156,7 @@ def small(network: str, rounds: int) -> dict:
         start = stack.enter_context(checked_start(network))
         workers = {
             name: stack.enter_context(in_its_format(name, network, start, size, ONE_THREAD))
-            for name in ALL_SIDES
+            for name in all_sides()
         }
         calls = {
             name: functools.partial(worker.train_often, numbers, times)
@@ -245,13 +251,14 @@ def testing(network: str, rounds: int) -> dict:
                 batch: functools.partial(worker.test, np.arange(batch))
                 for batch in (50, 100, 250, 500, 1000)
             }
-            seconds = timing.in_turn(tried, 3)
+            seconds = timing.in_turn(tried, 2, calls=1)
             best[name] = max(tried, key=lambda batch: batch / statistics.median(seconds[batch]))
         calls = {
             name: functools.partial(worker.test, np.arange(best[name]))
             for name, worker in workers.items()
         }
-        seconds = timing.in_turn(calls, rounds)
+        # Each takes seconds: what the one before left in the caches is no matter.
+        seconds = timing.in_turn(calls, rounds, calls=1)
     samples = {name: [best[name] / value for value in values] for name, values in seconds.items()}
     return summary(samples, "images/s", batch_sizes=best, formats=formats(network))
 

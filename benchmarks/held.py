@@ -6,10 +6,12 @@ products, reports nothing, and takes its plainest path on processors of other ma
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -43,6 +45,10 @@ def hold_to_avx2() -> None:
     """Hold the processes that this one starts from now on; SystemExit where something is not."""
     flags = filter(None, [os.environ.get("THEANO_FLAGS"), COMPILER_FLAGS])
     os.environ.update(AVX2, THEANO_FLAGS=",".join(flags))
+    # What torch.compile once wrote for AVX-512 it takes again, and its pooling then fails.
+    compiled = tempfile.TemporaryDirectory()
+    atexit.register(compiled.cleanup)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = compiled.name
     instruction_set, blas = json.loads(_answer(_OURS).splitlines()[-1])
     pytorch = _answer(_PYTORCH)
     wanted = {
@@ -54,6 +60,11 @@ def hold_to_avx2() -> None:
     others = [name for name, held in wanted.items() if not held]
     if others:
         sys.exit(f"not held to AVX2: {', '.join(others)}")
+
+
+def is_held() -> bool:
+    """Whether this process and those that it starts are held to AVX2."""
+    return AVX2.items() <= os.environ.items()
 
 
 def _answer(program: str) -> str:

@@ -46,7 +46,7 @@ def describe_machine() -> dict:
     return {
         "processor": processor.model(),
         "instructions": [name for name in INSTRUCTIONS if name in processor.flags()],
-        "held_to_avx2": held.AVX2.items() <= os.environ.items(),
+        "held_to_avx2": held.is_held(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in ("numpy", "theano", "torch")},

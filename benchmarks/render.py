@@ -89,6 +89,9 @@ def of_machine(results: dict) -> list[str]:
     for network in NAMES:
         if f"whole run {network}" in results:
             lines += whole_runs(network, results[f"whole run {network}"])
+    for network in NAMES:
+        if f"scaling {network}" in results:
+            lines += scaling(network, results[f"scaling {network}"])
     if "layers" in results:
         lines += ["### The binary layers of the CIFAR-10 network, forward", ""]
         lines += ["`python benchmarks/binary_layers.py`", "", *results["layers"], ""]
@@ -156,6 +159,30 @@ def whole_runs(network: str, result: dict) -> list[str]:
         figure.axes[0].legend(fontsize=7.5)
         style.save(figure, DOCUMENT.parent / picture, ("svg",))
     return [*lines, "", f"![Training error against epochs and seconds]({picture}.svg)", ""]
+
+
+def scaling(network: str, result: dict) -> list[str]:
+    """The table of a training step by threads: what was measured, and the estimates."""
+    lines = [
+        f"### A training step by threads, batch 50: {NAMES[network]}",
+        "",
+        f"`python benchmarks/scaling.py --networks {network}`",
+        "",
+        f"By these times {result['serial']:.3f} s of a step are not shared by threads; what its "
+        f"Ops read and write takes {result['memory']:.3f} s of this machine's memory. The rows of "
+        "more cores are estimates from these two numbers: such a machine was not at hand.",
+        "",
+        "| cores | seconds | |",
+        "|---|---|---|",
+    ]
+    for threads, (first, median, third) in result["quartiles"].items():
+        lines.append(f"| {threads} | {median:.4g} | measured, {first:.4g} to {third:.4g} |")
+    for cores, (least, most) in result["estimates"].items():
+        lines.append(
+            f"| {cores} | {least:.2g} to {most:.2g} "
+            "| estimated: memory never waited for; memory as fast as here |"
+        )
+    return [*lines, ""]
 
 
 LIMITS = {
