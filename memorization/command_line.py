@@ -145,6 +145,8 @@ def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
         _end(f"{name}: error: out of memory ({told}); {advice}", 2)
     except signals.Interrupted as interruption:
         _end(f"{name}: {interruption}", interruption.exit_code)
+    finally:
+        signals.leave_interrupts_to_the_system()
     sys.exit(0)
 
 

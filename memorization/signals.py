@@ -38,6 +38,17 @@ def number_of(interruption: KeyboardInterrupt) -> int:
     return getattr(interruption, "signal_number", signal.SIGINT)
 
 
+def leave_interrupts_to_the_system() -> None:
+    """From now on Ctrl-C ends this process without a word, for what was to be written is written.
+
+    Python's own handler would show the inside of whatever it is putting away. What the parent
+    process ignores stays ignored, and in a thread that is not the main one nothing is done.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class StopRequest:
     """How a run answers signals within this context: at once, but within `noting` when it can.
 

@@ -153,6 +153,38 @@ def test_after_the_last_epoch(place, undisturbed, tmp_path):
     assert (run / "curves.png").read_bytes() == (undisturbed / "curves.png").read_bytes()
 
 
+WHILE_PYTHON_ENDS = """
+import atexit, os, sys, time
+def signalled():
+    os.kill(os.getpid(), {number})
+    time.sleep(60)
+atexit.register(signalled)
+import {script}
+from memorization import experiment
+sys.argv[0] = {path!r}
+experiment.command({script}.main)
+"""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_python_ends(number, undisturbed, tmp_path):
+    path = str(PROJECT / f"{SCRIPT}.py")
+    program = WHILE_PYTHON_ENDS.format(script=SCRIPT, path=path, number=int(number))
+    done = subprocess.run(
+        [sys.executable, "-c", program, *ARGUMENTS],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == -number
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    run = tmp_path / "results" / SCRIPT / "run"
+    assert_same_run(run, undisturbed)
+    assert (run / "curves.png").read_bytes() == (undisturbed / "curves.png").read_bytes()
+
+
 # What a notebook's kernel was started with, and a cell of it.
 NOTEBOOK = """
 import sys
