@@ -42,7 +42,7 @@ test: $(DEV_STAMP) lint
 	$(PYTEST) -m "not exhaustive"
 
 full: $(DEV_STAMP) lint
-	$(PYTEST)
+	$(PYTEST) --durations 40
 
 # A folder of that name would be up to date.
 tests:

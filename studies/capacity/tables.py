@@ -6,11 +6,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from studies.capacity.capacity import Shape, bound_per_weight, n_max, stored_bits
-from studies.capacity.comparisons import compared, plateau_per_weight
+from studies.capacity.comparisons import COMPARISONS, compared, plateau_per_weight
 from studies.capacity.inference import mean_interval, paired
 from studies.capacity.results import EPOCHS, LR_START, Stored, Trained
 
 Results = Mapping[Shape, Stored]
+# The networks of two hidden layers of 32 units that are compared.
+TWINS = sorted(
+    {shape for pair in COMPARISONS.values() for shape in pair if shape.hidden == (32, 32)},
+    key=lambda shape: (shape.weights, shape.activations),
+)
+NAMES = {"relu": "rectifiers"}
 # The epochs of three-times.txt.
 LONGER = 3 * EPOCHS
 
@@ -49,13 +55,38 @@ def networks(results: Results) -> str:
         rows.append(
             [
                 *(name_of(shape), shape.weights, shape.activations, f"{shape.n_weights:,}"),
-                *(f"{mean:.3f}", f"{low:.3f} to {high:.3f}", f"{best / shape.n_weights:.3f}"),
+                *(f"{_at_least(stored)}{mean:.3f}", f"{low:.3f} to {high:.3f}"),
+                f"{best / shape.n_weights:.3f}",
                 f"{mean * shape.n_weights / stored_bits(shape):.3f}",
                 _largest(stored),
                 f"{bound_per_weight(shape):.2f}",
             ]
         )
     return markdown(head, rows)
+
+
+def twins(results: Results) -> str:
+    """README's table: the plateaus of the four twins of width 32; ValueError where one lacks."""
+    rows = []
+    for shape in TWINS:
+        if shape not in results:
+            raise ValueError(f"no cells of {shape.weights} weights, {shape.activations}")
+        stored = results[shape]
+        mean, low, high = mean_interval(plateau_per_weight(shape, stored))
+        rows.append(
+            [
+                *(shape.weights, NAMES.get(shape.activations, shape.activations)),
+                *(f"{_at_least(stored)}{mean:.3f}", f"{low:.3f} to {high:.3f}"),
+            ]
+        )
+    return markdown(["weights", "activations", "memorised bits per weight", "95 %"], rows)
+
+
+def _at_least(stored: Stored) -> str:
+    """What a plateau is told with: the most may lie beyond the largest n that was tried."""
+    means = {n: math.fsum(of) / len(of) for n, of in stored.by_size().items()}
+    beyond = len(means) > 1 and max(means, key=lambda n: means[n]) == max(means)
+    return "at least " if beyond else ""
 
 
 def _largest(stored: Stored) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from support.project import PROJECT
 
 from studies.capacity import page, tables
 from studies.capacity.capacity import Shape
@@ -77,8 +76,20 @@ def test_three_times_the_epochs_and_planted_labels_beside_the_usual():
         tables.controls(found)
 
 
-def test_the_page_has_what_the_cells_say(tmp_path):
-    copy = shutil.copy(PROJECT / "docs" / "results.md", tmp_path / "results.md")
-    page.main(["--page", str(copy)])
-    assert copy.read_text(encoding="utf-8") == page.PAGE.read_text(encoding="utf-8")
+def test_a_plateau_at_the_largest_size_is_told_as_a_bound():
+    shape = Shape(16, (16, 16), 10)
+    rising = stored(shape, 0.1)
+    rising.bits[20] = {seed: bits + 1 for seed, bits in rising.bits[10].items()}
+    falling = stored(shape, 0.1)
+    falling.bits[20] = {seed: bits - 1 for seed, bits in falling.bits[10].items()}
+    assert "| at least 0.121 |" in tables.networks({shape: rising})
+    assert "| 0.120 |" in tables.networks({shape: falling})
+
+
+def test_the_pages_have_what_the_cells_say(tmp_path):
+    results = shutil.copy(page.PAGE, tmp_path / "results.md")
+    readme = shutil.copy(page.README, tmp_path / "README.md")
+    page.main(["--page", str(results), "--readme", str(readme)])
+    assert results.read_text(encoding="utf-8") == page.PAGE.read_text(encoding="utf-8")
+    assert readme.read_text(encoding="utf-8") == page.README.read_text(encoding="utf-8")
     assert (tmp_path / "figures" / "capacity.svg").stat().st_size > 10_000
