@@ -17,7 +17,7 @@ help:
 	@echo "make demo     narrow, short run of cifar10_random_labels.py on drawn digits; no download"
 	@echo "make results  every experiment, narrow, with several seeds: table and figures of docs/experiments.md"
 	@echo "make quick    linters, type checker and the tests that start and compile nothing: two minutes"
-	@echo "make test     linters, type checker and the tests that a change needs: ten minutes or so"
+	@echo "make test     linters, type checker and the tests that a change needs: eight minutes"
 	@echo "make full     linters, type checker and all tests, as CI runs them: more than half an hour"
 	@echo "make test-all make test under every Python of 3.11 to 3.14 that is found"
 	@echo "make docs     pages of the public modules, made from their docstrings, in build/api"

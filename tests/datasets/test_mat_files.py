@@ -253,6 +253,7 @@ def test_damaged_mats_are_refused_or_read(kind, damage):
     read_damaged(svhn.read_mat, damage(MATS[kind]))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("options", [None, {}], ids=["compressed", "plain"])
 @settings(max_examples=20, deadline=None)
 @given(damage=damages())

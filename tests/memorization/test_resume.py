@@ -149,7 +149,7 @@ def test_contradicting_options_are_refused_by_name(undisturbed, tmp_path):
     assert sorted((p.name, p.stat().st_mtime_ns) for p in run.iterdir()) == before
 
 
-@pytest.mark.parametrize("format_number", [None, 1])
+@pytest.mark.parametrize("format_number", [1, pytest.param(None, marks=pytest.mark.exhaustive)])
 def test_a_run_of_an_earlier_format_is_read_but_not_resumed(undisturbed, tmp_path, format_number):
     run = shutil.copytree(undisturbed, tmp_path / "results" / SCRIPT / "run")
     record = json.loads((run / "run.json").read_text())

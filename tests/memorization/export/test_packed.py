@@ -74,6 +74,7 @@ def test_every_threshold_is_where_the_norm_turns(name):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_packed_file_goes_where_an_npz_goes(undisturbed, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(undisturbed, run)

@@ -25,6 +25,10 @@ PATTERNS = (
 )
 # In the name of a run, which --name cannot give to several.
 DEEP = ("--hidden", "9", "7", "--classes", "10")
+OTHERWISE = (
+    *(*DEEP, "--activations", "relu", "--label-seed", "7"),
+    *("--norm", "frozen", "--keep", "best"),
+)
 # Whose draws are of a stream for each seed.
 SBPI = ("--optimizer", "sbpi", "--norm", "none", "--bias", "no", "--batch-size", "1")
 
@@ -61,10 +65,10 @@ def train_both(folder, options, seeds):
     "options",
     [
         DEEP,
-        (*DEEP, "--activations", "relu", "--label-seed", "7", "--norm", "frozen", "--keep", "best"),
         ("--norm", "none", "--bias", "no", "--corruption", "0", "--teacher", "--margin", "2.5"),
-        (*DEEP, "--freeze-weights"),
         (*SBPI, "--margin", "3"),
+        pytest.param((*DEEP, "--freeze-weights"), marks=pytest.mark.exhaustive),
+        pytest.param(OTHERWISE, marks=pytest.mark.exhaustive),
     ],
     ids=" ".join,
 )
