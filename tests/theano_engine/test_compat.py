@@ -110,3 +110,26 @@ def test_a_compiler_that_is_too_old(tmp_path):
         THEANO_FLAGS=f"cxx={compiler}",
     )
     check_one_line(done, compiler, "6.3.0", "g++ 8")
+
+
+NARROW_GRAPH = """
+from theano_engine import T, theano
+x = T.matrix()
+print(theano.function([x], T.exp(x).sum())([[0, 0]]))
+"""
+
+
+def test_a_compiler_of_another_name_is_told_of_once(tmp_path):
+    compiler = tmp_path / "cached-compiler"
+    compiler.write_text('#!/bin/sh\nexec g++ "$@"\n')
+    compiler.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", NARROW_GRAPH],
+        cwd=PROJECT,
+        env={**os.environ, "THEANO_FLAGS": f"cxx={compiler},base_compiledir={tmp_path}/cache"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "2.0\n", done.stderr
+    (line,) = done.stderr.splitlines()
+    assert str(compiler) in line and "-march=native" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
@@ -13,6 +14,8 @@ from theano_engine.setup.errors import SetupError
 
 # The first that knows all instructions of the kernels.
 OLDEST_GCC = 8
+# In whose names Theano 1.0.5 knows a compiler.
+KNOWN = ("g++", "clang++", "clang-omp++", "icpc")
 
 
 def check(compiler: str | None) -> None:
@@ -39,6 +42,24 @@ def check(compiler: str | None) -> None:
                 f"{compiler} is version {asked.stdout.strip()}, too old: install g++ {OLDEST_GCC} "
                 "or later, or name one with THEANO_FLAGS=cxx=/path/to/g++"
             )
+
+
+def told_of_unknown(compiler: str) -> str | None:
+    """What to tell of a `compiler` that Theano does not know by its name; None where it does.
+
+    Theano would say so once for every module that it compiles, and does not any more.
+    """
+    if any(name in compiler for name in KNOWN):
+        return None
+    logging.getLogger("theano.gof.cmodule").addFilter(_is_of_a_known_compiler)
+    return (
+        f"cxx={compiler} is no compiler that Theano knows by its name, so that it compiles for the "
+        "plainest of processors; name g++ or clang++, or add gcc.cxxflags=-march=native"
+    )
+
+
+def _is_of_a_known_compiler(record: logging.LogRecord) -> bool:
+    return "seems not to be the g++ compiler" not in record.getMessage()
 
 
 def version(compiler: str) -> str:

@@ -54,6 +54,8 @@ def for_theano() -> str:
     replaced = _without_gpu(user, aside)
     _check_float(user)
     compiler.check(user["cxx"].value if "cxx" in user else None)
+    if "cxx" in user and (told := compiler.told_of_unknown(user["cxx"].value)):
+        aside.append(told)
     chosen = {
         **{"floatX": "float32", "openmp": "True", "device": "cpu"},
         **{name: flag.value for name, flag in user.items() if flag.source == _ENVIRONMENT},
