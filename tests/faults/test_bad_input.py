@@ -35,7 +35,20 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "named"), OPTIONS.items())
+# Of each kind one; the others are left to make full.
+IN_EVERY_TEST_RUN = ("many", "0.001", "4294967296", "stray", "1e308")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        pytest.param(
+            *(arguments, named),
+            marks=() if set(IN_EVERY_TEST_RUN) & set(arguments) else pytest.mark.exhaustive,
+        )
+        for arguments, named in OPTIONS.items()
+    ],
+)
 def test_wrong_options(arguments, named, tmp_path):
     check_one_line(run_script("cifar10_random_labels.py", *arguments, cwd=tmp_path), named)
     assert not list(tmp_path.iterdir())

@@ -110,6 +110,7 @@ def test_a_pipe_gets_a_plain_line_per_epoch(undisturbed):
     assert "\r" not in printed
 
 
+@pytest.mark.exhaustive
 def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     """As after a kill between the last save and the last figure."""
     run = tmp_path / "results" / SCRIPT / "run"
@@ -126,6 +127,7 @@ def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     assert {path.name for path in run.iterdir()} == {path.name for path in undisturbed.iterdir()}
 
 
+@pytest.mark.exhaustive
 def test_a_diverging_run_stops_and_keeps_its_last_state(tmp_path):
     from memorization.run import state as checkpoint
     from training_loop.progress import Progress

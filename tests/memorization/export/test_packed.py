@@ -41,7 +41,7 @@ def test_scores_are_those_of_the_evaluation_bit_for_bit(name, tmp_path):
     assert inference.scores(fold(trained(name)), scaled).tobytes() == expected.tobytes()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_evaluation_computes_what_testing_in_training_does():
     architecture = ARCHITECTURES["sigmoid"]
     network = networks.build(architecture)
@@ -73,7 +73,6 @@ def test_every_threshold_is_where_the_norm_turns(name):
         assert np.array_equal(high, is_high(normalised))
 
 
-@pytest.mark.slow
 @pytest.mark.exhaustive
 def test_a_packed_file_goes_where_an_npz_goes(undisturbed, tmp_path):
     run = tmp_path / "run"
@@ -123,7 +122,7 @@ def test_full_networks_are_28_times_smaller(tmp_path):
         assert sizes[0] > 28 * sizes[1]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_has_no_bits_is_refused_by_name(tmp_path, short_run):
     run = tmp_path / "run"
     shutil.copytree(short_run, run)
