@@ -15,6 +15,17 @@ from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, st
 pytestmark = pytest.mark.slow
 
 
+def run_program(program, folder, *more):
+    """The ended process of `program`, whose text finds the project from `folder`."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *ARGUMENTS, *more],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.mark.exhaustive
 def test_while_compiling_and_while_training(undisturbed, tmp_path):
     run = tmp_path / "results" / SCRIPT / "run"
@@ -66,13 +77,7 @@ for _ in range(2):
 
 @pytest.mark.exhaustive
 def test_main_in_a_thread(undisturbed, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_THREAD.format(script=SCRIPT), *ARGUMENTS, "--quiet"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_program(IN_A_THREAD.format(script=SCRIPT), tmp_path, "--quiet")
     assert "UserError" in done.stdout and "holds a run already" in done.stdout, done.stderr
     assert done.stdout.count("Error") == 1
     assert_same_run(tmp_path / "results" / SCRIPT / "run", undisturbed)
@@ -89,13 +94,7 @@ import sys, {script}
 
 
 def test_a_start_that_failed_leaves_nothing(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", FAILING_START.format(script=SCRIPT), *ARGUMENTS, "--quiet"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_program(FAILING_START.format(script=SCRIPT), tmp_path, "--quiet")
     assert "no memory for the first batch" in done.stderr
     assert not list(tmp_path.iterdir())
 
@@ -134,13 +133,7 @@ def test_after_the_last_epoch(place, undisturbed, tmp_path):
     """Once it is saved, once the table stands there, once figures are being drawn."""
     path, epochs = str(PROJECT / f"{SCRIPT}.py"), finished_epochs(undisturbed)
     program = AT_LAST.format(script=SCRIPT, place=place, path=path, epochs=epochs)
-    done = subprocess.run(
-        [sys.executable, "-c", program, *ARGUMENTS],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_program(program, tmp_path)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     command = shlex.split(done.stderr.splitlines()[-1].rpartition(": ")[2])
     assert command[:3] == [sys.executable, path, "--resume"]
@@ -171,13 +164,7 @@ experiment.command({script}.main)
 def test_while_python_ends(number, undisturbed, tmp_path):
     path = str(PROJECT / f"{SCRIPT}.py")
     program = WHILE_PYTHON_ENDS.format(script=SCRIPT, path=path, number=int(number))
-    done = subprocess.run(
-        [sys.executable, "-c", program, *ARGUMENTS],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
+    done = run_program(program, tmp_path)
     assert done.returncode == -number
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
     run = tmp_path / "results" / SCRIPT / "run"
