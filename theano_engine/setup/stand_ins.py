@@ -1,4 +1,4 @@
-"""Modules that Theano 1.0.5 and Lasagne 0.1 import, and that are there no more.
+"""Modules that Theano 1.0.5 and Lasagne 0.1 import, and that are there no more, or not needed.
 
 Each can be imported by the module that asks for it, while that module is imported itself, and by
 nobody else: a program that tries `import distutils` or `import pkg_resources` finds what it would
@@ -89,13 +89,28 @@ def _downsample() -> types.ModuleType:
     return _module("theano.tensor.signal.downsample", max_pool_2d=max_pool_2d)
 
 
+class _Later(types.ModuleType):
+    """Of a package that imports it when it is used: Theano may not use it at all."""
+
+
+def _scipy_stats() -> types.ModuleType:
+    # A third of the time of importing Theano, whose chi2sf alone asks it anything.
+    return _Later("scipy.stats")
+
+
+def _not_there() -> None:
+    # scipy.signal takes long to import, and has not had what Theano wants of it since scipy 1.8.
+    return None
+
+
 def _module(name: str, **contents: object) -> types.ModuleType:
     module = types.ModuleType(name)
     vars(module).update(contents)
     return module
 
 
-Making = Callable[[], types.ModuleType]
+# None stands for a module that is not there.
+Making = Callable[[], types.ModuleType | None]
 
 _DISTUTILS: dict[str, Making] = {
     "distutils": _distutils,
@@ -117,6 +132,9 @@ _NEEDED: dict[str, dict[str, Making]] = {
         "pkg_resources": _pkg_resources,
         "numpy.linalg.linalg": _numpy_linalg_linalg,
     },
+    "theano.scalar.basic_scipy": {"scipy.stats": _scipy_stats},
+    "theano.tensor.nnet.abstract_conv": {"scipy.signal.signaltools": _not_there},
+    "theano.tensor.nnet.conv": {"scipy.signal.signaltools": _not_there},
 }
 if sys.version_info >= (3, 12):
     _NEEDED["theano.tests.breakpoint"] = {"imp": _imp}
@@ -131,19 +149,20 @@ def present(stand_ins: dict[str, Making]) -> Iterator[None]:
     Afterwards they are attributes of their packages still: Theano writes `import numpy.distutils`,
     and looks further when it compiles.
     """
-    added: dict[str, types.ModuleType] = {}
+    added: dict[str, types.ModuleType | None] = {}
     for name, make in stand_ins.items():
         if name in sys.modules:
             continue
-        sys.modules[name] = added[name] = make()
+        module = added[name] = make()
+        sys.modules[name] = module  # type: ignore[assignment]
         parent, _, last = name.rpartition(".")
-        if parent:
-            setattr(importlib.import_module(parent), last, added[name])
+        if parent and module is not None and not isinstance(module, _Later):
+            setattr(importlib.import_module(parent), last, module)
     try:
         yield
     finally:
-        for name, module in added.items():
-            if sys.modules.get(name) is module:
+        for name, made in added.items():
+            if name in sys.modules and sys.modules[name] is made:
                 del sys.modules[name]
 
 
