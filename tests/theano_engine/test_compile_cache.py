@@ -157,6 +157,7 @@ def test_a_precompiled_header_that_is_taken_away_meanwhile(gone, tmp_path):
     program = f"""
 import pathlib, shutil
 from theano_engine import T, theano
+T.sin(T.ones(3)).eval()
 for path in pathlib.Path(theano.config.base_compiledir).glob({gone!r}):
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 x = T.vector()
@@ -174,3 +175,31 @@ print(theano.function([x], T.cos(x) * 2)([0]))
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, "[2.]\n"), done.stderr
+
+
+@pytest.mark.parametrize("cannot", ["", "*c++-header*) exit 1 ;;"])
+def test_the_header_is_whole_or_not_there(cannot, tmp_path):
+    """Of a process that compiles nothing, and of one whose compiler makes no headers."""
+    compiler = tmp_path / "g++-own"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in\n{cannot}\nesac\nexec g++ "$@"\n')
+    compiler.chmod(0o755)
+    cache = tmp_path / "cache"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT),
+        "THEANO_FLAGS": f"base_compiledir={cache},cxx={compiler}",
+    }
+
+    def printed(program):
+        command = [sys.executable, "-c", f"from theano_engine import T, theano; {program}"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    printed("theano.config.floatX")
+    made = sorted(path.parent.name for path in cache.glob("precompiled-*/*.gch/*"))
+    assert len(made) == (0 if cannot else 2) and not list(cache.glob(".precompiled-*"))
+    assert printed("print(T.cos(T.zeros(3)).eval())") == "[1. 1. 1.]\n"
+    assert not list(cache.glob(".precompiled-*"))

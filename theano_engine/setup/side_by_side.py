@@ -9,7 +9,6 @@ up. `ENGINE_COMPILERS` says how many run at most.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from foundations.errors import UserError
+from theano_engine.setup import translation_units
+from theano_engine.setup.translation_units import Unit
 
 VARIABLE = "ENGINE_COMPILERS"
 
 # The graphs whose thunks are being made, the innermost last.
 _graphs: list[Any] = []
-# What is compiled ahead: the future of a module's folder, by the module's source.
-_ahead: dict[str, Future[Path]] = {}
+# What is compiled ahead, by a module's source: its unit, and when that is compiled.
+_ahead: dict[str, tuple[Unit, Future[None]]] = {}
 
 
 def most_compilers() -> int:
@@ -126,48 +127,33 @@ def _compiling_ahead(missing: list[tuple[Any, Any]]) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="theano-modules-") as folder:
         threads = ThreadPoolExecutor(most_compilers(), thread_name_prefix="compiler")
         try:
-            for number, (_, linker) in enumerate(missing):
-                place = Path(folder) / str(number)
-                place.mkdir()
-                _ahead[linker.get_src_code()] = threads.submit(_compiled_into, place, linker)
+            linkers = [linker for _, linker in missing]
+            for unit in translation_units.units(linkers):
+                compiled = threads.submit(unit.compile_in, Path(folder))
+                for linker in unit.linkers:
+                    _ahead[linker.get_src_code()] = (unit, compiled)
             yield
         finally:
             _ahead.clear()
             threads.shutdown(cancel_futures=True)
 
 
-def _compiled_into(place: Path, linker) -> Path:
-    module = linker.get_dynamic_module()
-    source = module.code()
-    linker.c_compiler().compile_str(
-        module_name=module.code_hash,
-        src_code=source,
-        location=str(place),
-        include_dirs=linker.header_dirs(),
-        lib_dirs=linker.lib_dirs(),
-        libs=linker.libraries(),
-        preargs=linker.compile_args(),
-        py_module=False,
-    )
-    return place
-
-
 def _take_what_is_compiled() -> None:
-    from theano.gof.cmodule import GCC_compiler, dlimport
+    from theano.gof.cmodule import GCC_compiler, dlimport, get_lib_extension
 
     original = GCC_compiler.compile_str
 
     def compile_str(module_name, src_code, location=None, *arguments, py_module=True, **keywords):
-        future = _ahead.get(src_code) if py_module else None
-        if future is None or future.exception() is not None:
+        unit, compiled = _ahead.get(src_code, (None, None)) if py_module else (None, None)
+        if unit is None or compiled is None or compiled.exception() is not None:
             # A compiler's error is told in Theano's own way.
             return original(
                 module_name, src_code, location, *arguments, py_module=py_module, **keywords
             )
-        for path in future.result().iterdir():
-            shutil.move(path, location)
+        Path(location, "mod.cpp").write_text(src_code, encoding="utf-8")
+        library = Path(location, f"{module_name}.{get_lib_extension()}")
+        unit.put_library(library)
         Path(location, "__init__.py").touch()
-        (library,) = Path(location).glob(f"{module_name}.*")
         return dlimport(str(library))
 
     GCC_compiler.compile_str = staticmethod(compile_str)

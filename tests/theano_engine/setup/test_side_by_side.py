@@ -19,6 +19,14 @@ mode = theano.compile.mode.get_mode("FAST_RUN").excluding("fusion", "inplace")
 f = theano.function([x], [T.exp(x), T.sin(x), x.sum(), T.dot(x, x)], mode=mode)
 print([float(abs(y).sum()) for y in f([[1, 2], [3, 4]])])
 """
+ELEMENTWISE = """
+from theano_engine import T, theano
+x = T.matrix("x")
+mode = theano.compile.mode.get_mode("FAST_RUN").excluding("fusion", "inplace")
+names = "exp sin sqrt abs_".split()
+f = theano.function([x], [getattr(T, name)(x) for name in names], mode=mode)
+print([float(y.sum()) for y in f([[1, 2], [3, 4]])])
+"""
 # A compiler that compiles no module before a second one is being compiled, or a minute has passed.
 COMPILER = """#!/bin/sh
 case "$*" in
@@ -31,16 +39,28 @@ case "$*" in
 esac
 exec g++ "$@"
 """
+ONE_AT_A_TIME = """#!/bin/sh
+for word; do
+    case "$word" in *.cpp) grep -q "namespace module_1" "$word" && exit 1 ;; esac
+done
+exec g++ "$@"
+"""
 
 
-def compiled(folder, compilers, **more):
-    """What the graph prints, and the sources of the modules in the compile cache in `folder`."""
+def compiled(folder, compilers, program=GRAPH, **more):
+    """What `program` prints, and the sources of the modules in the compile cache in `folder`."""
     flags = ",".join(filter(None, [f"base_compiledir={folder}", more.pop("flags", "")]))
     environment = {**os.environ, "THEANO_FLAGS": flags, "ENGINE_COMPILERS": compilers, **more}
-    command = [sys.executable, "-c", GRAPH]
+    command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout, {path.read_text() for path in folder.glob("compiledir_*/tmp*/mod.cpp")}
+
+
+def libraries(folder):
+    """How many compiled modules the compile cache in `folder` has, and of how many libraries."""
+    found = list(folder.glob("compiledir_*/tmp*/*.so"))
+    return len(found), len({path.stat().st_ino for path in found})
 
 
 def test_the_same_modules_are_compiled_side_by_side(tmp_path):
@@ -59,7 +79,38 @@ def test_compilers_run_at_the_same_time(tmp_path):
     begun.mkdir()
     compiled(tmp_path / "cache", "2", flags=f"cxx={compiler}", BEGUN=str(begun))
     assert not (begun / "alone").exists()
-    assert len(list(begun.iterdir())) >= 4
+    assert len(list(begun.iterdir())) >= 3
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What ELEMENTWISE prints, and its modules, where each is compiled when its turn comes."""
+    cache = tmp_path_factory.mktemp("alone")
+    found = compiled(cache, "1", program=ELEMENTWISE)
+    assert libraries(cache) == (4, 4)
+    return found
+
+
+@pytest.mark.parametrize("temporary", [None, "/dev/shm"])
+def test_modules_that_are_alike_share_a_library(temporary, alone, tmp_path):
+    """Where the compile cache is on another disk than temporary files, as well."""
+    if temporary and not os.access(temporary, os.W_OK):
+        pytest.skip(f"no {temporary}")
+    more = {"TMPDIR": temporary} if temporary else {}
+    assert compiled(tmp_path, "2", program=ELEMENTWISE, **more) == alone
+    assert libraries(tmp_path) == (4, 1)
+    assert compiled(tmp_path, "2", program=ELEMENTWISE, **more) == alone
+
+
+def test_what_cannot_be_compiled_together_is_compiled_alone(alone, tmp_path):
+    """A compiler that says no to more than one module at a time."""
+    compiler = tmp_path / "g++-of-one"
+    compiler.write_text(ONE_AT_A_TIME)
+    compiler.chmod(0o755)
+    cache = tmp_path / "cache"
+    told, sources = compiled(cache, "2", program=ELEMENTWISE, flags=f"cxx={compiler}")
+    assert told.splitlines()[-1] == alone[0].strip() and sources == alone[1]
+    assert libraries(cache) == (4, 4)
 
 
 @pytest.mark.parametrize("number", ["0", "two", "-1"])
