@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,8 @@ _WIDTH, _HEIGHT, _MARGIN = 10, 14, 3
 # Grid points per unit of the box.
 _FINENESS = 4
 _CHUNK = 1000
+# So few images at once that what is computed of them stays in the processor's cache.
+_AT_ONCE = 32
 
 
 def load_synthetic(
@@ -69,11 +72,42 @@ def load_synthetic(
 
 def draw(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
     """Images (n, 3, 32, 32) uint8 of the digits `labels` (n,): jittered, coloured, on texture."""
-    coverage = _warped_digits(labels, state)[:, None]
-    ground, ink = _colours(len(labels), state)
-    texture = _texture(len(labels), state)
-    grain = state.random_sample((len(labels), 3, SIZE, SIZE)) - 0.5
-    image = (ground + texture) * (1 - coverage) + ink * coverage + 16 * grain
+    drawn = _draw_chances(len(labels), state)
+    images = np.empty((len(labels), 3, SIZE, SIZE), np.uint8)
+    for start in range(0, len(labels), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        images[part] = _images(labels[part], _Chances(*(numbers[part] for numbers in drawn)))
+    return images
+
+
+class _Chances(NamedTuple):
+    """What is drawn at random for n images: numbers from 0 to 1, in the order of drawing."""
+
+    tilt: np.ndarray
+    shear: np.ndarray
+    height: np.ndarray
+    slimness: np.ndarray
+    thickness: np.ndarray
+    down: np.ndarray
+    across: np.ndarray
+    ground: np.ndarray
+    tint: np.ndarray
+    contrast: np.ndarray
+    blotches: np.ndarray
+    strength: np.ndarray
+    grain: np.ndarray
+
+
+def _draw_chances(n: int, state: np.random.RandomState) -> _Chances:
+    shapes = [(1, 1)] * 7 + [(3,), (3,), (1,), (6, 6), (3,), (3, SIZE, SIZE)]
+    return _Chances(*(state.random_sample((n, *shape)) for shape in shapes))
+
+
+def _images(labels: np.ndarray, chances: _Chances) -> np.ndarray:
+    coverage = _warped_digits(labels, chances)[:, None]
+    ground, ink = _colours(chances)
+    grain = chances.grain - 0.5
+    image = (ground + _texture(chances)) * (1 - coverage) + ink * coverage + 16 * grain
     return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
 
 
@@ -119,34 +153,35 @@ def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
 
 
-def _warped_digits(labels: np.ndarray, state: np.random.RandomState) -> np.ndarray:
+def _warped_digits(labels: np.ndarray, chances: _Chances) -> np.ndarray:
     """Coverage (n, 32, 32) in [0, 1] of every digit, rotated, sheared, scaled and shifted."""
-    n = len(labels)
 
-    def uniform(low: float, high: float) -> np.ndarray:
-        return (low + (high - low) * state.random_sample(n))[:, None, None]
+    def between(low: float, high: float, share: np.ndarray) -> np.ndarray:
+        return low + (high - low) * share
 
     # A rotation by t = tan(angle / 2), which needs no sine: up to 17 degrees either way.
-    t = uniform(-0.15, 0.15)
+    t = between(-0.15, 0.15, chances.tilt)
     cosine, sine = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
-    shear = uniform(-0.2, 0.2)
-    height = uniform(16, 23)
-    width = height * uniform(0.5, 0.75)
-    thickness = uniform(1.1, 2.1)
+    shear = between(-0.2, 0.2, chances.shear)
+    height = between(16, 23, chances.height)
+    width = height * between(0.5, 0.75, chances.slimness)
+    thickness = between(1.1, 2.1, chances.thickness)
     y, x = np.meshgrid(np.arange(SIZE) - 15.5, np.arange(SIZE) - 15.5, indexing="ij")
-    y, x = y[None] - uniform(-3, 3), x[None] - uniform(-4, 4)
+    y, x = y[None] - between(-3, 3, chances.down), x[None] - between(-4, 4, chances.across)
     v = cosine * y - sine * x
     u = sine * y + cosine * x + shear * v
     # From pixels about the centre of the digit to the grid of distances.
     row = (v / height * _HEIGHT + _HEIGHT / 2 + _MARGIN) * _FINENESS
     column = (u / width * _WIDTH + _WIDTH / 2 + _MARGIN) * _FINENESS
-    distance = _bilinear(_distances()[labels], row, column) * (height / _HEIGHT)
+    distance = _bilinear(_distances(), labels, row, column) * (height / _HEIGHT)
     # An edge is a pixel wide, as a camera's is.
     return np.clip(thickness - distance + 0.5, 0, 1)
 
 
-def _bilinear(grids: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """`grids` (n, h, w) sampled at fractional `row` and `column` (n, ...); edges go on outside."""
+def _bilinear(
+    grids: np.ndarray, numbers: np.ndarray, row: np.ndarray, column: np.ndarray
+) -> np.ndarray:
+    """`grids[numbers]` (n, h, w) at fractional `row` and `column` (n, ...); edges go on outside."""
     height, width = grids.shape[1:]
     row, column = np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)
     top = np.minimum(np.floor(row).astype(np.intp), height - 2)
@@ -154,28 +189,28 @@ def _bilinear(grids: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndar
     down, right = row - top, column - left
     # One index of all values is followed several times as fast as three of the axes.
     values = grids.reshape(-1)
-    corner = (np.arange(len(grids))[:, None, None] * height + top) * width + left
+    corner = (numbers[:, None, None] * height + top) * width + left
     beyond = corner + width
     upper = values.take(corner) * (1 - right) + values.take(corner + 1) * right
     lower = values.take(beyond) * (1 - right) + values.take(beyond + 1) * right
     return upper * (1 - down) + lower * down
 
 
-def _colours(n: int, state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+def _colours(chances: _Chances) -> tuple[np.ndarray, np.ndarray]:
     """Colours (n, 3, 1, 1) of ground and ink, at least 80 apart in every channel's mean."""
-    ground = 40 + 175 * state.random_sample((n, 3))
-    tint = 50 * (state.random_sample((n, 3)) - 0.5)
-    contrast = 85 + 60 * state.random_sample((n, 1))
+    ground = 40 + 175 * chances.ground
+    tint = 50 * (chances.tint - 0.5)
+    contrast = 85 + 60 * chances.contrast
     brightness = ground.mean(axis=1, keepdims=True)
     ink = brightness + np.where(brightness < 128, contrast, -contrast) + tint
     return ground[:, :, None, None], ink[:, :, None, None]
 
 
-def _texture(n: int, state: np.random.RandomState) -> np.ndarray:
+def _texture(chances: _Chances) -> np.ndarray:
     """Smooth blotches (n, 3, 32, 32) about 0: coarse noise, a shade per image and channel."""
-    coarse = state.random_sample((n, 6, 6)) - 0.5
+    coarse = chances.blotches - 0.5
     at = np.arange(SIZE) * (5 / (SIZE - 1))
     row, column = np.meshgrid(at, at, indexing="ij")
-    blotches = _bilinear(coarse, *(np.broadcast_to(a, (n, SIZE, SIZE)) for a in (row, column)))
-    strength = 30 + 40 * state.random_sample((n, 3))
+    blotches = _bilinear(coarse, np.arange(len(coarse)), row[None], column[None])
+    strength = 30 + 40 * chances.strength
     return strength[:, :, None, None] * blotches[:, None]
