@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from theano_engine import processor
-from theano_engine.setup import compat, precompiled, side_by_side
+from theano_engine.setup import compat, native_flags, precompiled, side_by_side
 
 # Inside Theano an error of this kind would cost the kernels and no more than a warning.
 processor.cap()
@@ -24,5 +24,6 @@ import_module("theano.sandbox.rng_mrg")
 # Registers them.
 import_module("theano_engine.rewrites.order")
 
+native_flags.install()
 precompiled.install()
 side_by_side.install()

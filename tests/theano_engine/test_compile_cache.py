@@ -203,3 +203,43 @@ def test_the_header_is_whole_or_not_there(cannot, tmp_path):
     assert len(made) == (0 if cannot else 2) and not list(cache.glob(".precompiled-*"))
     assert printed("print(T.cos(T.zeros(3)).eval())") == "[1. 1. 1.]\n"
     assert not list(cache.glob(".precompiled-*"))
+
+
+def test_the_flags_of_the_processor_are_asked_for_once(tmp_path):
+    """By compiler; asked for again where what was kept of them is damaged."""
+    compiler, asked = tmp_path / "g++-own", tmp_path / "asked"
+    compiler.write_text(f'#!/bin/sh\necho "$*" >> {asked}\nexec g++ "$@"\n')
+    compiler.chmod(0o755)
+    cache = tmp_path / "cache"
+    program = """
+from theano_engine import T, theano
+from theano.gof.cmodule import GCC_compiler
+print(GCC_compiler.compile_args(), T.sin(T.zeros(2)).eval())
+"""
+
+    def started(compiler):
+        asked.write_text("")
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(PROJECT),
+                "THEANO_FLAGS": f"base_compiledir={cache},cxx={compiler}",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout, "-march=native" in asked.read_text()
+
+    told, was_asked = started(compiler)
+    assert was_asked and started(compiler) == (told, False)
+    (kept,) = cache.glob("native-flags-*.json")
+    for damaged in ("", "{", "[]", "[1]", "7"):
+        kept.write_text(damaged)
+        assert started(compiler) == (told, True)
+        assert started(compiler) == (told, False)
+    compiler.write_text(compiler.read_text() + "# another one\n")
+    assert started(compiler) == (told, True)
+    assert not list(cache.glob(".native-flags-*"))
