@@ -26,6 +26,7 @@
 
 // On functions that use more than the compiler has been told that the processor has.
 #define TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define TARGET_AVX512 __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
 #define TARGET_AVX512_POPCOUNT \
     __attribute__((            \
         target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))

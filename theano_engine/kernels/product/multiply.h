@@ -3,13 +3,14 @@
 #define PRODUCT_MULTIPLY_H
 
 #include "product/product_avx2.h"
+#include "product/product_avx512.h"
 #include "product/product_avx512_popcount.h"
 #include "product/product_neon.h"
 #include "product/product_portable.h"
 
 namespace binary {
 
-// The filters' words of each tap, in nibbles times 16, as the AVX2 path wants them.
+// The filters' words of each tap, in nibbles times 16, as the paths want them that look up.
 inline void split_filter(const uint32_t* filter, size_t words, size_t taps, uint8_t* nibbles) {
     for (size_t tap = 0; tap < taps; ++tap)
         for (size_t word = 0; word < words; ++word)
@@ -20,6 +21,8 @@ inline void split_filter(const uint32_t* filter, size_t words, size_t taps, uint
 inline MultiplyTile multiply_tile_of() {
 #if HAS_AVX512_POPCOUNT
     return multiply_tile_avx512;
+#elif HAS_AVX512
+    return multiply_tile_avx512_lookup;
 #elif HAS_AVX2
     return multiply_tile_avx2;
 #elif HAS_NEON

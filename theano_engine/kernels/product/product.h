@@ -21,9 +21,9 @@ inline size_t tiles_of(size_t pixels) { return (pixels + TILE - 1) / TILE; }
 
 struct Product {
     size_t taps, words, pixels;
-    // Tap t of pixel p and word w: columns[w * word_stride + tap_offset[t] + p]. The AVX2 path
-    // reads nibbles instead, one a byte, plane by plane of `word_stride` bytes, 8 planes a word;
-    // 0x80 there is a tap outside the image.
+    // Tap t of pixel p and word w: columns[w * word_stride + tap_offset[t] + p]. The paths that
+    // look up read nibbles instead, one a byte, plane by plane of `word_stride` bytes, 8 planes a
+    // word; 0x80 there is a tap outside the image.
     const uint32_t* columns;
     const uint8_t* nibbles;
     ptrdiff_t word_stride;
@@ -31,8 +31,8 @@ struct Product {
     // Bit i of valid[t * 4 * tiles + v]: tap t of pixel 16 * v + i lies inside the image. Null
     // where all of them do, or where a column of zeros adds nothing to the count anyway.
     const uint16_t* valid;
-    // Word w of tap t of filter f: filters[f * filter_stride + w * taps + t]. The AVX2 path reads
-    // filter_nibbles[8 * (f * filter_stride + t * words + w) + i], nibble i times 16.
+    // Word w of tap t of filter f: filters[f * filter_stride + w * taps + t]. The paths that look
+    // up read filter_nibbles[8 * (f * filter_stride + t * words + w) + i], nibble i times 16.
     const uint32_t* filters;
     const uint8_t* filter_nibbles;
     ptrdiff_t filter_stride;
