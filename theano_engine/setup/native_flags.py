@@ -16,8 +16,11 @@ from pathlib import Path
 
 from foundations.files import replacing
 
-# What /proc/cpuinfo tells of the kind of processor, and not of its state.
-_KIND = ("vendor_id", "cpu family", "model", "model name", "stepping", "cache size", "flags")
+# What /proc/cpuinfo tells of the kind of processor, and not of its state: on x86-64, on aarch64.
+_KIND = (
+    *("vendor_id", "cpu family", "model", "model name", "stepping", "cache size", "flags"),
+    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "CPU revision", "Features"),
+)
 
 
 def install() -> None:
@@ -48,7 +51,8 @@ def _processor() -> list[str] | None:
         first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except (OSError, ValueError):
         return None
-    return [line for line in first.splitlines() if line.partition("\t")[0].strip() in _KIND]
+    lines = [line for line in first.splitlines() if line.partition("\t")[0].strip() in _KIND]
+    return lines or None
 
 
 def _compiler(name: str) -> list:
