@@ -13,7 +13,9 @@ TARGET_AVX512 inline void widen_avx512(__m512i* bytes, int32_t* counts) {
     alignas(64) uint8_t lanes[TILE];
     _mm512_store_si512(lanes, *bytes);
     for (size_t lane = 0; lane < TILE; lane += 16) {
-        __m512i wide = _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i*)(lanes + lane)));
+        // The form without a mask has GCC 12 warn of a register that it leaves undefined by design.
+        __m512i wide =
+            _mm512_maskz_cvtepu8_epi32(0xffff, _mm_load_si128((const __m128i*)(lanes + lane)));
         __m512i sum = _mm512_loadu_si512(counts + lane);
         _mm512_storeu_si512(counts + lane, _mm512_add_epi32(sum, wide));
     }
