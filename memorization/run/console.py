@@ -34,6 +34,7 @@ WITH_LOSS, WITH_ERROR = 76, 100
 EPOCHS_TIMED = 10
 
 SECONDS_BETWEEN_MOVEMENTS = 0.5
+_WITHOUT_TIMES = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{rate_fmt}]"
 
 
 class Report(Observer):
@@ -229,6 +230,8 @@ class Report(Observer):
             position=1,
             leave=False,
             dynamic_ncols=True,
+            # Thousands of images a second leave no room for times in 60 columns.
+            bar_format=None if _width() >= 80 else _WITHOUT_TIMES,
             disable=not self._bars,
         )
 
