@@ -99,4 +99,4 @@ def _in_common(linker) -> tuple:
 
 def _before_struct(source: str) -> str:
     """What comes before the module's own struct: headers and support code."""
-    return source[: source.index(_STRUCT)]
+    return source.partition(_STRUCT)[0]
