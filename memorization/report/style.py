@@ -147,8 +147,9 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[P
     To be called within the figure's `drawing` block.
     """
     # Laid out once: each format would do it anew, and draw everything twice, for a hair's breadth.
+    # None leaves no layout engine; "none" leaves an empty one, for which all is drawn twice too.
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     written = []
     for ending in formats:
         # Not with_suffix: what follows a dot in a name would go.
