@@ -18,8 +18,8 @@ from foundations.reading import printable
 DATA_SETS: Mapping[str, Source | Callable[..., Source]] = {
     "cifar10": Source(cifar10.FORM, load_cifar10),
     "svhn": Source(svhn.FORM, load_svhn),
-    "synthetic-cifar10": Source(synthetic.FORM, lambda folder: load_synthetic("cifar10")),
-    "synthetic-svhn": Source(synthetic.FORM, lambda folder: load_synthetic("svhn")),
+    "synthetic-cifar10": Source(synthetic.FORM, lambda folder: synthetic.load_kept("cifar10")),
+    "synthetic-svhn": Source(synthetic.FORM, lambda folder: synthetic.load_kept("svhn")),
     "patterns": patterns.source,
 }
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from datasets import cache
 from datasets.pool import DataSet, Form
-from foundations.streams import Purpose, random_state
+from foundations import streams
 
 SIZE = 32
 FORM = Form((3, SIZE, SIZE), tuple("0123456789"))
@@ -40,9 +42,28 @@ _CHUNK = 1000
 # So few images at once that what is computed of them stays in the processor's cache.
 _AT_ONCE = 32
 
+# How many the scripts' data sets have, and what they are drawn from.
+_TRAINING, _TEST, _SEED = 5000, 1000, 2017
+
+
+def load_kept(kind: str) -> DataSet:
+    """`load_synthetic(kind)`, drawn once: kept where parsed images are kept, and read from there.
+
+    Another version of what draws them draws them anew.
+    """
+    count = _TRAINING + _TEST
+
+    def draw_all() -> cache.Pool:
+        counts = np.array([_TRAINING, _TEST], np.int64)
+        return cache.Pool(*_drawn(count, _SEED), counts)
+
+    sources = [Path(__file__), Path(streams.__file__)]
+    images, labels, _ = cache.cached("drawn-digits", FORM, sources, draw_all)
+    return _sets(kind, images, labels, _TRAINING)
+
 
 def load_synthetic(
-    kind: str = "cifar10", n_train: int = 5000, n_test: int = 1000, seed: int = 2017
+    kind: str = "cifar10", n_train: int = _TRAINING, n_test: int = _TEST, seed: int = _SEED
 ) -> DataSet:
     """Drawn digits with the sets of CIFAR-10 (last tenth held out) or SVHN (validation inside).
 
@@ -50,14 +71,23 @@ def load_synthetic(
     its training images, which it trains on as well. Both kinds are the same images. Named
     "synthetic-cifar10" or "synthetic-svhn".
     """
-    count = n_train + n_test
-    state = random_state(Purpose.DRAWN_DIGITS, seed, count)
+    images, labels = _drawn(n_train + n_test, seed)
+    return _sets(kind, images, labels, n_train)
+
+
+def _drawn(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images (count, 3, 32, 32) uint8, and their labels (count,) int64."""
+    state = streams.random_state(streams.Purpose.DRAWN_DIGITS, seed, count)
     labels = state.randint(0, 10, size=count, dtype=np.int64)
     images = np.concatenate(
         [draw(labels[start : start + _CHUNK], state) for start in range(0, count, _CHUNK)]
         or [np.empty((0, 3, SIZE, SIZE), np.uint8)]
     )
-    numbers = np.arange(count)
+    return images, labels
+
+
+def _sets(kind: str, images: np.ndarray, labels: np.ndarray, n_train: int) -> DataSet:
+    numbers = np.arange(len(images))
     training, held_out = numbers[:n_train], n_train // 10
     if kind == "cifar10":
         training, validation = np.split(training, [n_train - held_out])

@@ -55,6 +55,26 @@ def test_replaced_labels_are_uniform_and_may_be_the_true_ones():
     assert abs(replaced[:50_000].sum() - 40_000) < 5 * np.sqrt(100_000 * 0.8 * 0.2) / 2
 
 
+def test_digits_of_the_scripts_are_drawn_once(tmp_path, monkeypatch):
+    drawn = datasets.load_synthetic("svhn")
+    monkeypatch.setenv("BINARYNET_CACHE", str(tmp_path))
+    first = datasets.load("synthetic-cifar10")
+    (kept,) = tmp_path.glob("drawn-digits-*.h5")
+
+    def draw(labels, state):
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(datasets.synthetic, "draw", draw)
+    second = datasets.load("synthetic-svhn")
+    assert second.fingerprint() == drawn.fingerprint()
+    for one in (first, second):
+        np.testing.assert_array_equal(one.images, drawn.images)
+        np.testing.assert_array_equal(one.labels, drawn.labels)
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.raises(AssertionError, match="drawn again"):
+        datasets.load("synthetic-svhn")
+
+
 def test_no_global_random_state_is_used():
     np.random.seed(0)
     before = np.random.get_state()[1].tolist()
