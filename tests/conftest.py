@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.project import PROJECT, run_script
-from support.runs import ARGUMENTS, SCRIPT, SHORT, made_once
+from support.runs import SCRIPT, SHORT, WITH_FIGURES, made_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,11 +53,11 @@ def short_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """The folder of a run of SCRIPT that nothing stopped; what it printed is in `printed` beside
-    the results. Made once for all workers: to be read only."""
+    """The folder of a run of SCRIPT that nothing stopped, with figures; what it printed is in
+    `printed` beside the results. Made once for all workers: to be read only."""
 
     def run(folder):
-        done = run_script(f"{SCRIPT}.py", *ARGUMENTS, cwd=folder)
+        done = run_script(f"{SCRIPT}.py", *WITH_FIGURES, cwd=folder)
         assert done.returncode == 0, done.stderr
         (folder / "printed").write_text(done.stdout + done.stderr, encoding="utf-8")
 

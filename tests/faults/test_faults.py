@@ -37,21 +37,21 @@ def on_a_disk_of_its_own(script: str, folder):
 
 
 def test_no_space_left(undisturbed, tmp_path):
-    """Nearly 7 MB of state: there is room for one, not for a second beside it."""
+    """Nearly 5 MB of state: there is room for one, not for a second beside it."""
     done = on_a_disk_of_its_own(
         f"""
         mkdir disk full
-        mount -t tmpfs -o size=3m disk disk || exit
+        mount -t tmpfs -o size=2m disk disk || exit
         cd disk
         {RUN} 2>../full/at_the_start; echo $?
         echo $(ls -A)
-        mount -o remount,size=10m . || exit
+        mount -o remount,size=7m . || exit
         {RUN} 2>../full/later; echo $?
         ls -A results/*/* | grep part
-        mount -o remount,size=30m . || exit
+        mount -o remount,size=20m . || exit
         {RUN} --resume >../full/resumed; echo $?
         cp -r results ..
-        mount -o remount,size=12m . || exit
+        mount -o remount,size=8m . || exit
         {RUN} --overwrite 2>../full/over; echo $?
         diff -r results ../results && echo the same
         mount -o remount,ro . || exit

@@ -8,7 +8,10 @@ from support.runs import reproducible_metrics, run_in
 
 pytestmark = pytest.mark.exhaustive
 
-RUN = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
+RUN = (
+    *("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet"),
+    "--no-figures",
+)
 
 
 def test_double_precision_for_other_programs(tmp_path):

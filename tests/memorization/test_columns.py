@@ -13,6 +13,7 @@ pytestmark = pytest.mark.exhaustive
 
 SCRIPT = "cifar10_random_labels"
 RUN = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
+RUN += ("--no-figures",)
 
 
 def documented():

@@ -58,7 +58,7 @@ def test_a_finished_run_goes_on_at_its_last_learning_rate(short_run, lengthened)
 @pytest.mark.exhaustive
 def test_its_schedule_is_stretched_on_request(short_run, tmp_path):
     run = shutil.copytree(short_run, tmp_path / "run")
-    more = ("--epochs", "3", "--stretch-schedule", "--quiet")
+    more = ("--epochs", "3", "--stretch-schedule", "--quiet", "--no-figures")
     done = run_script(f"{SCRIPT}.py", "--resume", "run", *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     options = record_of(run)["options"]
@@ -123,7 +123,8 @@ def test_the_script_finds_its_unfinished_run(short_run, tmp_path):
     unfinished(short_run, place / "two", seed=1)
     both = run_script(f"{SCRIPT}.py", "--resume", cwd=tmp_path)
     check_one_line(both, "2 unfinished", f"--resume results/{SCRIPT}/one", f"results/{SCRIPT}/two")
-    found = run_script(f"{SCRIPT}.py", "--resume", "--seed", "0", cwd=tmp_path)
+    options = ("--resume", "--seed", "0", "--no-figures")
+    found = run_script(f"{SCRIPT}.py", *options, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
     assert len(metrics(run)) == 2 and len(metrics(place / "two")) == 1
 
@@ -131,7 +132,7 @@ def test_the_script_finds_its_unfinished_run(short_run, tmp_path):
 @pytest.mark.exhaustive
 def test_a_run_is_repeated_from_its_record(short_run, tmp_path):
     shutil.copy(short_run / "run.json", tmp_path / "elsewhere.json")
-    again = ("--config", "elsewhere.json", "--name", "again", "--quiet")
+    again = ("--config", "elsewhere.json", "--name", "again", "--quiet", "--no-figures")
     done = run_script(f"{SCRIPT}.py", *again, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert_same_run(tmp_path / "results" / SCRIPT / "again", short_run)

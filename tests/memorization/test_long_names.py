@@ -43,7 +43,7 @@ REFUSED = [
 def test_a_run_does_not_go_on(names, results):
     folder, change = results
     change(*names)
-    done = run_script(f"{SCRIPT}.py", *SHORT, "--resume", cwd=folder)
+    done = run_script(f"{SCRIPT}.py", *SHORT, "--no-figures", "--resume", cwd=folder)
     check_one_line(done)
     assert len(done.stderr) < MOST_OF_A_LINE
 

@@ -92,13 +92,6 @@ def test_everything_fits_the_terminal(tmp_path, width):
     # A line an epoch, in the columns of the titles.
     rows = [line for line in lines if len(line) == len(titles) and line[-1] == "s"]
     assert [line.split()[0] for line in rows] == ["1", "2", "3"]
-    for number in ():
-        (line,) = (
-            line
-            for line in lines
-            if line.split()[:1] == [number] and "%" in line and "in" not in line
-        )
-        assert len(line) == len(titles)
     assert [line.split()[1] for line in lines if line.startswith("last ")] == ["3"]
     assert sum(line.startswith("best ") for line in lines) == 1
     if width == 60:

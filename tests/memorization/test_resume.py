@@ -22,6 +22,7 @@ from support.runs import (
     PARAMETERS,
     SCRIPT,
     SEED,
+    WITH_FIGURES,
     assert_same_run,
     finished_epochs,
     start,
@@ -120,7 +121,7 @@ def test_a_finished_run_is_completed_from_its_state(undisturbed, tmp_path):
     (run / "metrics.csv").write_text("epoch,training_error\n1,")
     (run / ".state.npz.abc.part").write_bytes(b"half")
     (run / "labels.npz").unlink()
-    done = run_script(f"{SCRIPT}.py", *ARGUMENTS, "--resume", cwd=tmp_path)
+    done = run_script(f"{SCRIPT}.py", *WITH_FIGURES, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "compiling" not in done.stdout
     assert_same_run(run, undisturbed)

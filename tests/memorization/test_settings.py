@@ -14,6 +14,7 @@ from memorization.experiment import options
 
 SCRIPT = "cifar10_random_labels"
 PLAIN = SHORT[: SHORT.index("--name")]
+SMALL = ("--synthetic", "--network", "mlp", "--hidden", "16", "--epochs", "1", "--train-size", "60")
 
 
 def name_of(*arguments, script=SCRIPT, **defaults):
@@ -92,10 +93,10 @@ def test_what_is_no_name_of_a_folder(name, tmp_path):
 @pytest.mark.exhaustive
 def test_two_seeds_side_by_side_and_found_again(tmp_path):
     for more in ((), ("--seed", "1"), ("--name", "mine", "--seed", "2")):
-        done = run_script(f"{SCRIPT}.py", *PLAIN, "--quiet", *more, cwd=tmp_path)
+        done = run_script(f"{SCRIPT}.py", *SMALL, "--no-figures", *more, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     here = tmp_path / "results" / SCRIPT
-    settings = "synthetic_train-size-130_width-0.0625_corruption-0.5"
+    settings = "synthetic_train-size-60_network-mlp_hidden-16"
     assert {path.name for path in here.iterdir()} == {
         *(f"seed-0_{settings}", f"seed-1_{settings}", "mine")
     }
@@ -103,8 +104,6 @@ def test_two_seeds_side_by_side_and_found_again(tmp_path):
     assert report.returncode == 0, report.stderr
     assert "standard deviation" in report.stdout
     figures = [path / "curves.png" for path in here.iterdir()]
-    for path in figures:
-        path.unlink()
     drawn = run_command("figures", "results", cwd=tmp_path)
     assert drawn.returncode == 0, drawn.stderr
     assert all(path.exists() for path in figures)
@@ -121,7 +120,8 @@ def test_a_run_in_the_experiments_own_folder_goes_on_there(short_run, tmp_path):
     assert_same_run(run, short_run)
     assert (run / "labels.png").exists()
     # A new one finds its place below, and both are found.
-    done = run_script(f"{SCRIPT}.py", *PLAIN, "--seed", "1", "--quiet", cwd=tmp_path)
+    more = ("--seed", "1", "--no-figures")
+    done = run_script(f"{SCRIPT}.py", *PLAIN, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = run_command("report", "results", "--output", "out", cwd=tmp_path)
     assert "standard deviation" in report.stdout

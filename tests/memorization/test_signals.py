@@ -10,15 +10,23 @@ import sys
 
 import pytest
 from support.project import PROJECT
-from support.runs import ARGUMENTS, SCRIPT, assert_same_run, finished_epochs, start, until
+from support.runs import (
+    ARGUMENTS,
+    SCRIPT,
+    WITH_FIGURES,
+    assert_same_run,
+    finished_epochs,
+    start,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 
 
-def run_program(program, folder, *more):
+def run_program(program, folder, *more, arguments=ARGUMENTS):
     """The ended process of `program`, whose text finds the project from `folder`."""
     return subprocess.run(
-        [sys.executable, "-c", program, *ARGUMENTS, *more],
+        [sys.executable, "-c", program, *arguments, *more],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
@@ -133,7 +141,7 @@ def test_after_the_last_epoch(place, undisturbed, tmp_path):
     """Once it is saved, once the table stands there, once figures are being drawn."""
     path, epochs = str(PROJECT / f"{SCRIPT}.py"), finished_epochs(undisturbed)
     program = AT_LAST.format(script=SCRIPT, place=place, path=path, epochs=epochs)
-    done = run_program(program, tmp_path)
+    done = run_program(program, tmp_path, arguments=WITH_FIGURES)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     command = shlex.split(done.stderr.splitlines()[-1].rpartition(": ")[2])
     assert command[:3] == [sys.executable, path, "--resume"]
@@ -164,7 +172,7 @@ experiment.command({script}.main)
 def test_while_python_ends(number, undisturbed, tmp_path):
     path = str(PROJECT / f"{SCRIPT}.py")
     program = WHILE_PYTHON_ENDS.format(script=SCRIPT, path=path, number=int(number))
-    done = run_program(program, tmp_path)
+    done = run_program(program, tmp_path, arguments=WITH_FIGURES)
     assert done.returncode == -number
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
     run = tmp_path / "results" / SCRIPT / "run"

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 NARROW = 0.0625
 SCRIPT = "cifar10_random_labels"
 OPTIONS = ("--synthetic", "--width", str(NARROW), "--epochs", "1", "--train-size", "100")
-OPTIONS += ("--name", "run")
+OPTIONS += ("--name", "run", "--no-figures")
 
 
 def build(seed=0, **more):

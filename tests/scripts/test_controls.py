@@ -40,7 +40,7 @@ ON_ALL_SCRIPTS = {
     f"{script}, {name}": (script, options)
     for script in sorted(PARAMETERS)
     for name, options in {
-        "float": ("--weights", "float", "--activations", "relu"),
+        "float": ("--weights", "float", "--activations", "relu", *PERCEPTRON),
         "hard": ("--activations", "hard", *PERCEPTRON, "--norm", "frozen", "--bias", "no"),
     }.items()
 }
@@ -80,6 +80,8 @@ def control(request, tmp_path_factory):
     return request.param, made_once(tmp_path_factory, name, run)
 
 
+# What goes on knows the network, and nothing of the script.
+@pytest.mark.parametrize("control", marked(KINDS), indirect=True)
 def test_goes_on_after_a_kill_with_the_same_bits(control, tmp_path):
     name, folder = control
     shutil.copytree(folder / "killed", tmp_path, dirs_exist_ok=True)

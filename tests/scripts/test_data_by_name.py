@@ -9,7 +9,7 @@ from support.project import check_one_line, run_script
 
 pytestmark = pytest.mark.slow
 
-NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet")
+NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "60", "--quiet", "--no-figures")
 
 
 @pytest.mark.exhaustive

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 
 SCRIPT = "cifar10_random_labels"
-COMMAND = f"{sys.executable} {PROJECT / SCRIPT}.py {' '.join(SHORT)}"
+OPTIONS = " ".join((*SHORT, "--no-figures"))
+COMMAND = f"{sys.executable} {PROJECT / SCRIPT}.py {OPTIONS}"
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_names_with_spaces_and_other_letters(metrics, tmp_path):
     project, home = tmp_path / "mein Übungs projekt", tmp_path / "hö me"
     home.mkdir()
     copy_sources(project)
-    line = f"'{sys.executable}' {SCRIPT}.py {' '.join(SHORT)} --results-dir 'meine Läufe'"
+    line = f"'{sys.executable}' {SCRIPT}.py {OPTIONS} --results-dir 'meine Läufe'"
     shell(line, project)
     assert reproducible_metrics(project / "meine Läufe" / SCRIPT / "run") == metrics
     code = "from theano_engine import T; print(T.tanh(T.ones(3)).sum().eval())"

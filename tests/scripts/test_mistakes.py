@@ -81,7 +81,8 @@ def test_a_script_from_another_folder_and_as_a_module(tmp_path):
 @pytest.mark.exhaustive
 def test_a_short_run_of_a_long_schedule_is_warned_of(tmp_path):
     """The original's rates over 10 epochs of 2 steps; and rates that fall to a tenth alone."""
-    short = ("--synthetic", "--width", "0.0625", "--epochs", "10", "--train-size", "60")
+    small = ("--synthetic", "--network", "mlp", "--hidden", "16", "--no-figures")
+    short = (*small, "--epochs", "10", "--train-size", "60")
     warned = run_script(SCRIPT, *short, cwd=tmp_path)
     assert warned.returncode == 0
     assert "warning: the learning rate falls to a tenth within 6 steps" in warned.stderr

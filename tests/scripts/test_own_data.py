@@ -32,7 +32,11 @@ def a_hundred_classes(path):
 
 
 CASES = {
-    "svhn_random_labels": (seven_classes, 120, ("--corruption", "0.5", "--measure")),
+    "svhn_random_labels": (
+        seven_classes,
+        120,
+        ("--network", "mlp", "--hidden", "40", "20", "--corruption", "0.5", "--measure"),
+    ),
     "cifar10_stochastic_sigmoid_random_labels": (a_hundred_classes, 180, ("--width", "0.03")),
 }
 
@@ -42,7 +46,7 @@ def test_own_data_through_a_runs_life(script, tmp_path):
     make, training, more = CASES[script]
     make(tmp_path / "mine.npz")
     command = (
-        *(f"{script}.py", "--data", "../mine.npz", "--width", "0.0625", "--batch-size", "10"),
+        *(f"{script}.py", "--data", "../mine.npz", "--batch-size", "10"),
         *("--epochs", "12", "--lr-fin", "1e-4", "--quiet", *more),
     )
     (tmp_path / "whole").mkdir()

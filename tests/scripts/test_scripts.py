@@ -152,8 +152,8 @@ def test_the_same_seed_gives_the_same_run(runs, data_dir):
 def test_random_labels_are_memorised(data_dir, tmp_path):
     process = run_script(
         "cifar10_random_labels.py",
-        *("--width", "0.25", "--train-size", "500", "--epochs", "45", "--batch-size", "25"),
-        *("--lr-start", "0.003", "--lr-fin", "0.0003"),
+        *("--width", "0.125", "--train-size", "250", "--epochs", "60", "--batch-size", "25"),
+        *("--lr-start", "0.003", "--lr-fin", "0.0003", "--no-figures"),
         cwd=tmp_path,
         BINARYNET_DATA=str(data_dir),
     )
@@ -168,7 +168,7 @@ def test_true_labels_are_learnt(tmp_path):
     process = run_script(
         "cifar10_random_labels.py",
         *("--synthetic", "--corruption", "0", "--width", "0.125", "--train-size", "2000"),
-        *("--epochs", "5", "--lr-start", "0.003", "--lr-fin", "0.001"),
+        *("--epochs", "5", "--lr-start", "0.003", "--lr-fin", "0.001", "--no-figures"),
         cwd=tmp_path,
     )
     assert process.returncode == 0, process.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.project import PROJECT, check_one_line, run_script
 from support.runs import (
-    ARGUMENTS,
+    CONVOLUTIONAL,
     NARROW,
     PARAMETERS,
     SCRIPT,
@@ -41,9 +41,8 @@ def run(script, *arguments):
 
 @pytest.mark.parametrize("script", PARAMETERS)
 def test_a_narrow_epoch(script, results, data_dir):
-    run(
-        script, *NARROW, "--results-dir", str(results), "--name", "run", "--data-dir", str(data_dir)
-    )
+    places = ("--results-dir", str(results), "--name", "run", "--data-dir", str(data_dir))
+    run(script, *NARROW, "--no-figures", *places)
     (row,) = metrics(results / script / "run")
     assert all(np.isfinite(float(row[f"{name}_loss"])) for name in ("training", "test"))
     with np.load(results / script / "run" / f"{PARAMETERS[script]}.npz") as stored:
@@ -65,7 +64,7 @@ def test_the_evaluation(results, data_dir):
 def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
-    command = (f"{SCRIPT}.py", *ARGUMENTS, *DEVICE, "--no-figures")
+    command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *DEVICE)
     run_and_leave_a_copy(command, undisturbed, killed, epochs=2)
     rest = run_script(*command, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr
@@ -82,7 +81,7 @@ def test_without_pytorch_a_line_says_what_to_install(tmp_path):
         "    return known(name)\n"
         "m.distribution = without\n"
         f"sys.path.insert(0, {str(PROJECT)!r}); sys.argv = [{SCRIPT!r}]\n"
-        f"sys.argv += {[*ARGUMENTS, *DEVICE]!r}\n"
+        f"sys.argv += {[*CONVOLUTIONAL, *DEVICE]!r}\n"
         f"runpy.run_path({str(PROJECT / SCRIPT) + '.py'!r}, run_name='__main__')\n"
     )
     done = subprocess.run(

@@ -15,9 +15,11 @@ from support.runs import assert_same_run, made_once, metrics, run_and_leave_a_co
 pytestmark = pytest.mark.slow
 
 NARROW = (
-    *("--synthetic", "--width", "0.0625", "--train-size", "60", "--batch-size", "20"),
+    *("--synthetic", "--train-size", "60", "--batch-size", "20"),
     *("--corruption", "0.5", "--epochs", "6", "--no-figures"),
 )
+CONVOLUTIONS = ("--width", "0.0625")
+PERCEPTRON = ("--network", "mlp", "--hidden", "40", "20")
 STOCHASTIC = "svhn_stochastic_sigmoid_random_labels"
 DROPOUT = "cifar10_train_acc_dropout"
 L2 = "svhn_random_labels_l2_regularization"
@@ -26,13 +28,22 @@ SGD = ("--optimizer", "sgd", "--momentum", "0.5", "--lr-start", "0.05", "--lr-fi
 SGD = (*SGD, "--margin", "1.5")
 REGULARISED = ("--dropout", "0", "0.25", "--l2", "1e-5", "--l2-layers", "all")
 RUNS = {
-    "bop, best": (STOCHASTIC, (*BOP, "--augment", "--keep", "best")),
-    "sgd, regularised": (DROPOUT, (*SGD, *REGULARISED, "--augment", "--stop-at", "0.02")),
+    "bop, best": (STOCHASTIC, (*CONVOLUTIONS, *BOP, "--augment", "--keep", "best")),
+    "sgd, regularised": (
+        DROPOUT,
+        (*CONVOLUTIONS, *SGD, *REGULARISED, "--augment", "--stop-at", "0.02"),
+    ),
 }
 OTHER_SCRIPTS = {
-    "bop, another": (DROPOUT, (*BOP, "--keep", "best", "--stop-at", "0.02")),
-    "sgd, another": (STOCHASTIC, (*SGD, *REGULARISED, "--keep", "best", "--augment")),
-    "adam, penalty": (L2, ("--l2-layers", "all", "--keep", "best", "--stop-at", "0.02")),
+    "bop, another": (DROPOUT, (*PERCEPTRON, *BOP, "--keep", "best", "--stop-at", "0.02")),
+    "sgd, another": (
+        STOCHASTIC,
+        (*PERCEPTRON, *SGD, *REGULARISED, "--keep", "best", "--augment"),
+    ),
+    "adam, penalty": (
+        L2,
+        (*PERCEPTRON, "--l2-layers", "all", "--keep", "best", "--stop-at", "0.02"),
+    ),
 }
 ALL = {**RUNS, **OTHER_SCRIPTS}
 
@@ -117,7 +128,7 @@ def test_evaluated_with_what_was_kept(whole, tmp_path):
 @pytest.mark.exhaustive
 def test_ends_where_it_is_told_to(tmp_path):
     """The run is finished for resume and report; seeds that ended elsewhere are one group."""
-    plain = ("svhn_random_labels.py", *NARROW, "--epochs", "30", "--lr-fin", "1e-3")
+    plain = ("svhn_random_labels.py", *NARROW, *PERCEPTRON, "--epochs", "30", "--lr-fin", "1e-3")
     for seed, error in ((0, "0.8"), (1, "0.8")):
         told = run_script(*plain, "--stop-at", error, "--seed", str(seed), cwd=tmp_path)
         assert told.returncode == 0, told.stderr

@@ -33,10 +33,14 @@ NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "130")
 
 # Weights drawn at random, in training and in testing, make it the hardest to repeat.
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
-ARGUMENTS = (
-    *("--synthetic", "--width", "0.0625", "--epochs", "4", "--train-size", "200"),
-    *("--batch-size", "10", "--lr-fin", "1e-4", "--name", "run"),
+_FOUR_EPOCHS = (
+    *("--synthetic", "--epochs", "4", "--train-size", "200", "--batch-size", "10"),
+    *("--lr-fin", "1e-4", "--name", "run"),
 )
+# Dense layers start in half of the convolutions' time, and figures take as long as all else.
+WITH_FIGURES = (*_FOUR_EPOCHS, "--network", "mlp", "--hidden", "64", "64")
+ARGUMENTS = (*WITH_FIGURES, "--no-figures")
+CONVOLUTIONAL = (*_FOUR_EPOCHS, "--width", "0.0625", "--no-figures")
 SEED = 20170712
 # A single epoch of cifar10_random_labels.py.
 SHORT = (
@@ -117,25 +121,43 @@ def killed_after_an_epoch(command, folder):
     assert process.returncode == -signal.SIGKILL
 
 
+# A script that stops itself, as SIGSTOP from elsewhere would, once an epoch has been recorded.
+_STOPS_ITSELF = """
+import os, runpy, signal, sys
+from memorization.run.recorder import Recorder
+
+def then_stopped(recorder, *arguments):
+    epoch_ends(recorder, *arguments)
+    if len(recorder.progress.history) == epochs:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+epochs, sys.argv = int(sys.argv[1]), sys.argv[2:]
+epoch_ends, Recorder.epoch_ends = Recorder.epoch_ends, then_stopped
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def run_and_leave_a_copy(command, folder, copy, epochs=1):
     """Run the script `command` in `folder` to its end; `copy` is what a kill would have left of it.
 
-    The process is stopped once it has finished `epochs` epochs, its folder copied, and let go on:
+    The process is stopped once it has recorded `epochs` epochs, its folder copied, and let go on:
     the copy holds the very bytes that SIGKILL would have left at that moment. So a run that nothing
     disturbed and one that was killed take one process.
     """
-    process = started(command, folder)
-
-    def reached():
-        return any(finished_epochs(p.parent) >= epochs for p in folder.rglob("metrics.csv"))
-
-    until(process, reached)
-    process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-    shutil.copytree(folder, copy, dirs_exist_ok=True)
-    process.send_signal(signal.SIGCONT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STOPS_ITSELF, str(epochs), PROJECT / command[0], *command[1:]],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    changed = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if changed.si_code == os.CLD_STOPPED:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        process.send_signal(signal.SIGCONT)
     output, errors = process.communicate()
-    assert process.returncode == 0, errors
+    assert (changed.si_code, process.returncode) == (os.CLD_STOPPED, 0), errors
     return subprocess.CompletedProcess(command, 0, output, errors)
 
 

@@ -59,6 +59,7 @@ def test_a_run_is_the_same_on_any_number_of_threads(tmp_path):
         done = run_script(
             "cifar10_random_labels.py",
             *SHORT,
+            "--no-figures",
             *("--results-dir", threads),
             cwd=tmp_path,
             OMP_NUM_THREADS=threads,

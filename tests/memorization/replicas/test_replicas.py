@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 SCRIPT = "svhn_random_labels"
 PATTERNS = (
     *("--data", "patterns", "--patterns", "70", "12", "--corruption", "1", "--network", "mlp"),
-    *("--epochs", "3", "--batch-size", "25", "--quiet"),
+    *("--epochs", "3", "--batch-size", "25", "--quiet", "--no-figures"),
 )
 # In the name of a run, which --name cannot give to several.
 DEEP = ("--hidden", "9", "7", "--classes", "10")

@@ -42,6 +42,7 @@ def epochs_done(folder):
 def test_what_ran_on_a_lost_machine_runs_on_another(tmp_path, cluster):
     runs = [tmp_path / f"results/sweep/cifar10_random_labels/seed-{seed}" for seed in range(2)]
     tiny = ("--synthetic", "--width", "0.0625", "--train-size", "60", "--epochs", str(EPOCHS))
+    tiny += ("--no-figures",)
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "memorization", "sweep", "--vary", "seed=0,1"),
