@@ -197,7 +197,7 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
     plain.mkdir()
     measured.mkdir()
-    done = run_script(f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE[3:], cwd=plain)
+    done = run_script(f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE[3:], "--no-figures", cwd=plain)
     assert done.returncode == 0, done.stderr
     command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE)
     done = run_and_leave_a_copy(command, measured, killed, epochs=2)

@@ -25,9 +25,9 @@ def tracked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracked")
     run = folder / "results" / SCRIPT / "run"
     here = {"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": (folder / "store").as_uri()}
-    more = ("--resume", run, "--no-figures", "--epochs")
+    more = ("--resume", run, "--epochs")
     for arguments, places, lost in (
-        ((*SHORT, "--no-figures", "--wandb", "--mlflow"), here, False),
+        ((*SHORT, "--wandb", "--mlflow"), here, False),
         ((*more, 2), {**here, **NOWHERE}, True),
         ((*more, 3), here, False),
     ):

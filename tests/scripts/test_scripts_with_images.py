@@ -96,7 +96,7 @@ def test_runs_from_before_the_option_go_on(tmp_path):
     """cifar10_randX_input put noise in the images' place then, every other script nothing."""
     script = "cifar10_randX_input"
     command = (f"{script}.py", *OPTIONS, "--name", "one")
-    done = run_script(*command, "--no-figures", cwd=tmp_path)
+    done = run_script(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = run_in(tmp_path)
     assert metrics(run)[-1]["epoch"] == "3"
@@ -105,6 +105,7 @@ def test_runs_from_before_the_option_go_on(tmp_path):
     step = {"name": "gaussian training images", "seed": 0, "parameters": {"variance": 0.1}}
     assert record["data"]["recipe"][1:] == [step]
     (run / "run.json").write_text(json.dumps(record))
+    (run / "labels.png").unlink()
     done = run_script(*command, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (run / "labels.png").exists()

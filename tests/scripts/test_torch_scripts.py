@@ -64,7 +64,7 @@ def test_the_evaluation(results, data_dir):
 def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
-    command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *DEVICE)
+    command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *DEVICE, "--no-figures")
     run_and_leave_a_copy(command, undisturbed, killed, epochs=2)
     rest = run_script(*command, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr

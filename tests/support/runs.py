@@ -40,7 +40,7 @@ _FOUR_EPOCHS = (
 # Dense layers start in half of the convolutions' time, and figures take as long as all else.
 WITH_FIGURES = (*_FOUR_EPOCHS, "--network", "mlp", "--hidden", "64", "64")
 ARGUMENTS = (*WITH_FIGURES, "--no-figures")
-CONVOLUTIONAL = (*_FOUR_EPOCHS, "--width", "0.0625", "--no-figures")
+CONVOLUTIONAL = (*_FOUR_EPOCHS, "--width", "0.0625")
 SEED = 20170712
 # A single epoch of cifar10_random_labels.py.
 SHORT = (
