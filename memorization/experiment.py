@@ -352,7 +352,8 @@ def _train(
         if not chosen.resume:
             during.push(_discarding(recorder))
         tracked.begin(progress.history)
-        observers = [*observers, tracked, Stopwatch(progress)]
+        # Before the recorder: of an epoch that was saved and not tracked nobody would hear again.
+        observers = [tracked, *observers, Stopwatch(progress)]
         during.enter_context(screen.running(progress.history))
         try:
             history = loop.train(
