@@ -98,7 +98,7 @@ def test_a_partial_batch_left_out_and_no_label_replaced_in_the_rest():
 @pytest.mark.exhaustive
 def test_of_a_run(tmp_path):
     """From a run's labels and parameters alone the last epoch's columns come out again."""
-    small = ("--synthetic", "--network", "mlp", "--hidden", "40", "20", "--no-figures")
+    small = ("--synthetic", "--network", "mlp", "--hidden", "40", "20")
     narrow = (*small, "--train-size", "300", "--epochs", "2")
     done = run_script(SCRIPT, *narrow, "--corruption", "0.5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
