@@ -177,8 +177,7 @@ def test_small_cells_are_trained_kept_found_and_drawn(tmp_path):
     axes = {**axes, "train-size": ("60",), "epochs": ("3",), "weights": ("binary",)}
     replaced = {"corruption": ("1",), "activations": ("binary", "relu"), "seed": ("0", "1")}
     true = {"corruption": ("0",), "activations": ("relu",), "seed": ("0",)}
-    small = ("--synthetic", "--network", "mlp", "--hidden", "40", "20", "--batch-size", "20")
-    extra = (*small, "--no-figures", "--quiet")
+    extra = ("--synthetic", "--width", "0.0625", "--batch-size", "20", "--no-figures", "--quiet")
     script = script_of(EXPERIMENT)
     cells = planned([script], [{**axes, **replaced}, {**axes, **true}], extra, tmp_path / "runs")
     assert len(cells) == 5
