@@ -20,6 +20,7 @@ from theano_engine.setup import (
     flags,
     memory,
     numpy_names,
+    quick_start,
     stand_ins,
     theano_changes,
     threads,
@@ -66,6 +67,7 @@ def importing_theano() -> Iterator[None]:
         _name_a_refused_flag(error)
         raise
     theano_changes.install()
+    quick_start.install()
     compile_cache.install()
     threads.use_one_after_fork()
 

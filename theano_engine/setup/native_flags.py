@@ -1,8 +1,9 @@
 """The flags by which the compiler compiles for this very processor, asked for once.
 
 In every process Theano asks the compiler for them twice, and compiles and runs a program with them:
-a fifth of the time in which a script starts. They are kept beside the compile cache, by compiler
-and processor; where that cannot be, each process asks.
+a fifth of the time in which a script starts; and it compiles another to learn whether the compiler
+knows OpenMP. Both answers are kept beside the compile cache, by compiler and processor; where that
+cannot be, each process asks.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ _KIND = (
 
 
 def install() -> None:
-    """Give Theano the kept flags; where none are, let it find them, and keep those."""
+    """Give Theano the kept answers; where none are, let it ask, and keep what it was told."""
     import theano
     from theano.gof.cmodule import GCC_compiler
+    from theano.gof.op import OpenMPOp
 
     processor = _processor()
     own = theano.config.gcc.cxxflags
@@ -40,9 +42,14 @@ def install() -> None:
     if kept is None:
         GCC_compiler.compile_args()
         if GCC_compiler.march_flags:
-            _write(path, GCC_compiler.march_flags)
+            openmp = OpenMPOp.test_gxx_support()
+            kept = {"march": GCC_compiler.march_flags, "openmp": openmp}
+            _write(path, kept)
     elif GCC_compiler.march_flags is None:
-        GCC_compiler.march_flags = kept
+        GCC_compiler.march_flags = kept["march"]
+    # Of a compiler without OpenMP Theano warns when it finds out.
+    if kept and kept["openmp"]:
+        OpenMPOp.gxx_support_openmp = True
 
 
 def _processor() -> list[str] | None:
@@ -66,17 +73,19 @@ def _compiler(name: str) -> list:
     return [path, gcc_version()]
 
 
-def _read(path: Path) -> list[str] | None:
+def _read(path: Path) -> dict | None:
+    """What `_write` has kept; None where nothing is, or something else."""
     try:
-        flags = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        march, openmp = kept["march"], kept["openmp"]
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    whole = isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)
-    return flags if flags and whole else None
+    whole = isinstance(march, list) and all(isinstance(flag, str) for flag in march)
+    return kept if march and whole and isinstance(openmp, bool) else None
 
 
-def _write(path: Path, flags: list[str]) -> None:
+def _write(path: Path, answers: dict) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, "w") as file:
-            json.dump(flags, file)
+            json.dump(answers, file)
