@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 
@@ -36,13 +37,18 @@ KINDS = {
     "one layer": (SCRIPT, ("--network", "mlp", "--norm", "none")),
     "frozen weights": (SCRIPT, (*PERCEPTRON, "--freeze-weights", "--norm", "none")),
 }
+# Half of the scripts, deterministic ones and stochastic, have the one, half the other.
 ON_ALL_SCRIPTS = {
     f"{script}, {name}": (script, options)
-    for script in sorted(PARAMETERS)
-    for name, options in {
-        "float": ("--weights", "float", "--activations", "relu", *PERCEPTRON),
-        "hard": ("--activations", "hard", *PERCEPTRON, "--norm", "frozen", "--bias", "no"),
-    }.items()
+    for script, (name, options) in zip(
+        sorted(PARAMETERS, key=lambda script: "stochastic" in script),
+        itertools.cycle(
+            {
+                "float": ("--weights", "float", "--activations", "relu", *PERCEPTRON),
+                "hard": ("--activations", "hard", *PERCEPTRON, "--norm", "frozen", "--bias", "no"),
+            }.items()
+        ),
+    )
 }
 CONTROLS = {**KINDS, **ON_ALL_SCRIPTS}
 IN_EVERY_TEST_RUN = "perceptron"
