@@ -9,7 +9,9 @@ COMMA := ,
 STAMP := $(VENV)/.installed$(if $(EXTRAS),-$(EXTRAS))
 DEV_STAMP := $(VENV)/.installed-dev$(if $(EXTRAS),-$(EXTRAS))
 
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Processes that test: one more than two cores, since tests wait for programs that they start.
+WORKERS := 3
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: help demo results quick test tests full test-all docs lint format lock venv dev clean
 
