@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev$(if $(EXTRAS),-$(EXTRAS))
 
 # Processes that test: one more than two cores, since tests wait for programs that they start.
 WORKERS := 3
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo results quick test tests full test-all docs lint format lock venv dev clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import ctypes
 import os
 import signal
@@ -11,6 +12,15 @@ import numpy as np
 import pytest
 from support.project import PROJECT, run_script
 from support.runs import SCRIPT, SHORT, WITH_FIGURES, made_once
+
+
+def pytest_collection_modifyitems(items):
+    """Files of long tests come first: one that is begun last leaves the other workers idle."""
+    weights = collections.Counter()
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        weights[item.path] += 30 if "exhaustive" in marks else 10 if "slow" in marks else 1
+    items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

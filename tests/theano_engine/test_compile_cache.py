@@ -244,8 +244,7 @@ print(GCC_compiler.compile_args(), T.sin(T.zeros(2)).eval())
     (kept,) = cache.glob("native-flags-*.json")
     whole = kept.read_text()
     march = json.dumps(json.loads(whole)["march"])
-    others = [f'{{"march": {march}}}', f'{{"march": {march}, "openmp": 1}}', march]
-    for damaged in ("", "{", "[1]", "7", whole.replace(march, "[1]"), *others):
+    for damaged in ("{", march, f'{{"march": {march}}}', whole.replace(march, "[1]")):
         kept.write_text(damaged)
         assert started(compiler) == (told, True)
         assert started(compiler) == (told, False)
