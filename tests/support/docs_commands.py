@@ -75,7 +75,8 @@ def shortened(words: list[str]) -> list[str]:
     Figures are drawn where a command says so: what a run draws is tried in test_figures.py.
     """
     if words[1:4] == ["-m", "memorization", "sweep"]:
-        return [_shortened_variation(word) for word in _with_values(words, {"--epochs": "1"})]
+        varied = [_shortened_variation(word) for word in _with_values(words, {"--epochs": "1"})]
+        return [*varied, "--no-figures"] if "--" in words else varied
     script = script_of(words)
     if script in (None, EVALUATION) or {"--help", "--resume"} & set(words):
         return words

@@ -24,10 +24,13 @@ SCRIPT = PROJECT / "cifar10_random_labels.py"
 # A network that is compiled in a second: what is tested is what happens around its training.
 TINY = (
     *(str(SCRIPT), "--synthetic", "--network", "mlp", "--hidden", "16"),
-    *("--epochs", "2", "--train-size", "60"),
+    *("--epochs", "2", "--train-size", "60", "--no-figures"),
 )
 # Epochs long enough to be seen.
-SEEN = (str(SCRIPT), "--synthetic", "--width", "0.0625", "--epochs", "20", "--train-size", "60")
+SEEN = (
+    *(str(SCRIPT), "--synthetic", "--width", "0.0625", "--epochs", "20", "--train-size", "60"),
+    "--no-figures",
+)
 
 
 @pytest.fixture(autouse=True)
