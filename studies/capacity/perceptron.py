@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from foundations.errors import UserError
+from memorization.report import style
 from memorization.report.runs import MeasuredRun
 from memorization.report.summary import censored_median
 from memorization.run.settings import completed
@@ -175,43 +176,44 @@ def _shares(solved: Mapping[float, Mapping[int, int | None]]) -> Iterable[str]:
         yield f"{load:.3f} a weight: {count} of {len(of_seeds)} solved, {time}"
 
 
-def figure(trials: Sequence[Trial], epochs: int):
-    """Matplotlib's figure of the shares after `epochs` and ten times as many."""
-    from matplotlib.figure import Figure
-
+def draw(trials: Sequence[Trial], epochs: int, path: Path, formats: Sequence[str]) -> list[Path]:
+    """Draw the shares after `epochs` and ten times as many as `path` with the endings `formats`."""
     rules = sorted({trial.rule for trial in trials})
-    drawn = Figure(figsize=(1.2 + 2.9 * len(rules), 6), layout="constrained")
-    panels = drawn.subplots(2, len(rules), sharex=True, sharey=True, squeeze=False)
-    for length, row in zip((epochs, LONGER * epochs), panels):
-        for rule, axes in zip(rules, row):
-            axes.set_title(f"{rule}, {length} epochs", fontsize=9)
-            axes.set_xscale("log")
-            of_rule = [trial for trial in after(trials, length) if trial.rule == rule]
-            for (_, inputs), group in groups(of_rule).items():
-                _draw(axes, group, f"{inputs} weights")
-            axes.axvline(BINARY_LINE, color="0.4", linestyle="--", linewidth=0.8)
-            axes.axvline(FLOAT_LINE, color="0.4", linestyle=":", linewidth=0.8)
-            ticks = [0.3, 0.5, BINARY_LINE, FLOAT_LINE]
-            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=7)
-            axes.minorticks_off()
-            if of_rule:
-                axes.legend(fontsize=7)
-        row[0].set_ylabel("share of seeds solved")
-    for axes in panels[-1]:
-        axes.set_xlabel("patterns per weight")
-    return drawn
+    sizes = sorted({trial.inputs for trial in trials})
+    looks = dict(zip(sizes, map(style.series, range(len(sizes)))))
+    with style.drawing(1.6 + 2.9 * len(rules), 6) as drawn:
+        panels = drawn.subplots(2, len(rules), sharex=True, sharey=True, squeeze=False)
+        for length, row in zip((epochs, LONGER * epochs), panels):
+            for rule, axes in zip(rules, row):
+                axes.set_title(f"{rule}, {length:,} epochs")
+                axes.set_xscale("log")
+                of_rule = [trial for trial in after(trials, length) if trial.rule == rule]
+                for (_, inputs), group in groups(of_rule).items():
+                    _draw(axes, group, f"{inputs:,} weights", looks[inputs])
+                axes.axvline(BINARY_LINE, color=style.GREY, linestyle="--", linewidth=0.8)
+                axes.axvline(FLOAT_LINE, color=style.GREY, linestyle=":", linewidth=0.8)
+                ticks = [0.3, 0.5, BINARY_LINE, FLOAT_LINE]
+                axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+                axes.minorticks_off()
+                if of_rule:
+                    axes.legend()
+            row[0].set_ylabel("share of seeds solved")
+        for axes in panels[-1]:
+            axes.set_xlabel("patterns per weight")
+        return style.save(drawn, path, formats)
 
 
-def _draw(axes, trials: Sequence[Trial], label: str) -> None:
+def _draw(axes, trials: Sequence[Trial], label: str, look: style.Style) -> None:
     solved = by_load(trials)
     shares = [sum(e is not None for e in of.values()) / len(of) for of in solved.values()]
-    (points,) = axes.plot(list(solved), shares, "o", markersize=3, label=label)
+    marks = {"color": look.color, "marker": look.marker, "markersize": 4}
+    axes.plot(list(solved), shares, linestyle="none", label=label, **marks)
     half = half_of(trials)
     if half is not None:
         loads = np.linspace(min(solved), max(solved), 200)
-        axes.plot(loads, half.share(loads), color=points.get_color(), linewidth=1)
+        axes.plot(loads, half.share(loads), color=look.color, linestyle=look.linestyle, linewidth=1)
         if half.within:
-            axes.plot([half.low, half.high], [0.5, 0.5], color=points.get_color(), linewidth=3)
+            axes.plot([half.low, half.high], [0.5, 0.5], color=look.color, linewidth=3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -220,6 +222,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--output", type=Path, default=Path("perceptron.png"))
     chosen = parser.parse_args(argv)
+    ending = chosen.output.suffix[1:]
+    if ending not in style.FORMATS:
+        parser.error(f"--output {chosen.output}: its ending is one of {', '.join(style.FORMATS)}")
     try:
         trials = read(chosen.runs)
     except UserError as error:
@@ -228,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not trials:
         parser.error(f"no finished run of a single binary output for {chosen.epochs} epochs there")
     print("\n".join(table(trials, chosen.epochs)))
-    figure(trials, chosen.epochs).savefig(chosen.output, dpi=150)
+    draw(trials, chosen.epochs, chosen.output.with_suffix(""), [ending])
 
 
 if __name__ == "__main__":

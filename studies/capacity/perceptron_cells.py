@@ -101,11 +101,27 @@ def lines(
     rule: str, setting: Setting, inputs: int, patterns: Sequence[int], epochs: str
 ) -> Iterator[str]:
     """The grid of `rule` on so many `patterns` for each 500 weights, as the sweep reads it."""
-    times = (inputs - 1) // 250
-    counts = [count // 2 * times for count in patterns]
-    size = 1 if rule == "sbpi" else 5 * times
-    told = ",".join(f"{count} {inputs}" for count in counts)
+    size = 1 if rule == "sbpi" else 5 * _times(inputs)
+    told = ",".join(f"{count} {inputs}" for count in _counts(patterns, inputs))
     yield f'patterns="{told}" batch-size={size} epochs={epochs} {setting.words(inputs)}'
+
+
+def _times(inputs: int) -> int:
+    return (inputs - 1) // 250
+
+
+def _counts(patterns: Sequence[int], inputs: int) -> list[int]:
+    return [count // 2 * _times(inputs) for count in patterns]
+
+
+def patterns_of(rule: str) -> Sequence[int]:
+    """The patterns for each 500 weights on which the study trains `rule`."""
+    return PATTERNS_OF_SBPI if rule == "sbpi" else PATTERNS
+
+
+def loads(rule: str, inputs: int) -> list[float]:
+    """The patterns per weight at which the study trains `rule` with so many weights."""
+    return [count / inputs for count in _counts(patterns_of(rule), inputs)]
 
 
 def tuning_files() -> dict[str, list[str]]:
@@ -127,11 +143,10 @@ def files(frozen: Mapping[str, Setting]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for rule, setting in frozen.items():
-        patterns = PATTERNS_OF_SBPI if rule == "sbpi" else PATTERNS
         longer = f"{LONGER * EPOCHS}"
         epochs = longer if rule in WITHOUT_RATE else f"{EPOCHS},{longer}"
         for inputs in (TUNED_SIZE,) if rule == STOCHASTIC else SIZES:
-            made = lines(rule, setting, inputs, patterns, epochs)
+            made = lines(rule, setting, inputs, patterns_of(rule), epochs)
             found.setdefault(_name("perceptron", rule), []).extend(made)
     return found
 
