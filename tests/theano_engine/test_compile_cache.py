@@ -94,9 +94,11 @@ def test_processes_with_one_compile_cache(killed, tmp_path):
     os.close(reader)
     os.close(writer)
     if killed:
-        while not glob.glob(str(cache / "*/tmp*/key.pkl")) or holder(cache) not in processes:
+        while not (
+            glob.glob(str(cache / "*/tmp*/key.pkl")) and (pid := holder(cache)) in processes
+        ):
             time.sleep(0.001)
-        with processes.pop(holder(cache)) as victim:
+        with processes.pop(pid) as victim:
             victim.kill()
         assert victim.returncode == -signal.SIGKILL
     compiled = [int(printed(process)) for process in processes.values()]
