@@ -10,7 +10,7 @@ from support.project import check_one_line, run_command, run_script
 from support.runs import (
     PARAMETERS,
     SUMMARY,
-    assert_same_run,
+    check_goes_on,
     evaluated_error,
     metrics,
     run_and_leave_a_copy,
@@ -46,9 +46,7 @@ def test_other_images_through_a_runs_life(script, kind, tmp_path):
         # Of other images it is another run, whatever the script's own are.
         refused = run_script(*command, "--resume", "--images", "true", cwd=tmp_path / "killed")
         check_one_line(refused, "--images true contradicts", kind)
-        done = run_script(*command, "--resume", "--no-figures", cwd=tmp_path / "killed")
-        assert done.returncode == 0, done.stderr
-        assert_same_run(run_in(tmp_path / "killed"), run_in(tmp_path / "whole"))
+        check_goes_on(command, tmp_path / "killed", tmp_path / "whole")
     else:
         done = run_script(*command, "--no-figures", cwd=tmp_path / "whole")
         assert done.returncode == 0, done.stderr

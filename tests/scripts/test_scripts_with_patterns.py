@@ -12,7 +12,7 @@ from support.project import check_one_line, run_command, run_script
 from support.runs import (
     PARAMETERS,
     SUMMARY,
-    assert_same_run,
+    check_goes_on,
     evaluated_error,
     metrics,
     run_and_leave_a_copy,
@@ -83,9 +83,7 @@ def test_patterns_through_a_runs_life(script, more, tmp_path):
     if script in GOING_ON:
         figures = () if script in IN_EVERY_TEST_RUN else ("--no-figures",)
         run_and_leave_a_copy((*command, *figures), tmp_path / "whole", tmp_path / "killed")
-        done = run_script(*command, "--resume", "--no-figures", cwd=tmp_path / "killed")
-        assert done.returncode == 0, done.stderr
-        assert_same_run(run_in(tmp_path / "killed"), run_in(tmp_path / "whole"))
+        check_goes_on(command, tmp_path / "killed", tmp_path / "whole")
     else:
         done = run_script(*command, "--no-figures", cwd=tmp_path / "whole")
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from support.project import PROJECT
+from support.project import PROJECT, run_script
 from training_loop.metrics import reproducible
 
 PARAMETERS = {
@@ -181,6 +181,13 @@ def assert_same_run(run, other):
             assert one.files == another.files
             for key in one.files:
                 assert np.array_equal(one[key], another[key]), (name, key)
+
+
+def check_goes_on(command, killed, whole):
+    """What `run_and_leave_a_copy` left in `killed` goes on to the very run in `whole`."""
+    done = run_script(*command, "--resume", "--no-figures", cwd=killed)
+    assert done.returncode == 0, done.stderr
+    assert_same_run(run_in(killed), run_in(whole))
 
 
 def evaluated_error(process):
