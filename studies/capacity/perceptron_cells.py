@@ -119,6 +119,11 @@ def patterns_of(rule: str) -> Sequence[int]:
     return PATTERNS_OF_SBPI if rule == "sbpi" else PATTERNS
 
 
+def sizes_of(rule: str) -> Sequence[int]:
+    """The numbers of weights with which the study trains `rule`."""
+    return (TUNED_SIZE,) if rule == STOCHASTIC else SIZES
+
+
 def loads(rule: str, inputs: int) -> list[float]:
     """The patterns per weight at which the study trains `rule` with so many weights."""
     return [count / inputs for count in _counts(patterns_of(rule), inputs)]
@@ -145,7 +150,7 @@ def files(frozen: Mapping[str, Setting]) -> dict[str, list[str]]:
     for rule, setting in frozen.items():
         longer = f"{LONGER * EPOCHS}"
         epochs = longer if rule in WITHOUT_RATE else f"{EPOCHS},{longer}"
-        for inputs in (TUNED_SIZE,) if rule == STOCHASTIC else SIZES:
+        for inputs in sizes_of(rule):
             made = lines(rule, setting, inputs, patterns_of(rule), epochs)
             found.setdefault(_name("perceptron", rule), []).extend(made)
     return found

@@ -20,15 +20,13 @@ from studies.capacity.perceptron import (
     is_threshold,
     read,
 )
-from studies.capacity.perceptron_cells import EPOCHS, GRIDS, SIZES, STOCHASTIC, TUNED_SIZE, loads
+from studies.capacity.perceptron_cells import EPOCHS, GRIDS, loads, sizes_of
 from studies.capacity.tables import markdown
 
 SEEDS = 20
 LENGTHS = (EPOCHS, LONGER * EPOCHS)
 # Every rule of the plan, at every size that it is trained at.
-PLANNED = [
-    (rule, inputs) for rule in GRIDS for inputs in ((TUNED_SIZE,) if rule == STOCHASTIC else SIZES)
-]
+PLANNED = [(rule, inputs) for rule in GRIDS for inputs in sizes_of(rule)]
 
 
 def whole(trials: Iterable[Trial]) -> dict[tuple[str, int], list[Trial]]:
