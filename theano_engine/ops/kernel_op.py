@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import theano
 from theano.gof import Op
@@ -77,5 +78,12 @@ class KernelOp(Op):
         names = [f"v{number}" for number in range(len(node.inputs) + len(node.outputs))]
         inputs, outputs = names[: len(node.inputs)], names[len(node.inputs) :]
         code = self.c_code(node, "node", inputs, outputs, {"fail": "fail", "params": "params"})
-        text = repr((self.c_support_code(), code, self.c_compile_args()))
-        return (1, hashlib.sha256(text.encode()).hexdigest())
+        digest = _begun_with(self.c_support_code()).copy()
+        digest.update(f", {code!r}, {self.c_compile_args()!r})".encode())
+        return (1, digest.hexdigest())
+
+
+@cache
+def _begun_with(support_code: str):
+    """The digest of what begins with `support_code`, which many nodes share and is long."""
+    return hashlib.sha256(f"({support_code!r}".encode())

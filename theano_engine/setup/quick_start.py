@@ -1,11 +1,15 @@
-"""What Theano 1.0.5 does in every start for nothing, left until somebody asks for it.
+"""What Theano 1.0.5 does in every start for nothing or many times over, left or done once.
 
 Reading the compile cache makes every fused operation (Composite) of every module that was ever
 compiled able to compute in Python, which the C code of the modules is there to spare; and each
 replacement that a graph refuses has Python look through all loaded modules for the caller's text.
+Every DimShuffle reads its file of C code anew, every node that a graph takes in copies the set of
+all its variables, and every variable looks up the lines of all functions that it was made in.
 """
 
 from __future__ import annotations
+
+import linecache
 
 from theano_engine.setup.theano_text import change
 
@@ -37,6 +41,10 @@ def install() -> None:
         {"del rval['fgraph']": "rval.pop('fgraph', None)"},
     )
     Composite.__getattr__ = _make_when_asked_for
+    _read_c_code_once()
+    _sort_without_copies()
+    _look_for_cycles_among_operations()
+    _look_up_lines_once()
 
 
 def _make_when_asked_for(composite, name: str):
@@ -48,3 +56,102 @@ def _make_when_asked_for(composite, name: str):
     else:
         raise AttributeError(f"{type(composite).__name__} has no attribute {name!r}")
     return composite.__dict__[name]
+
+
+def _read_c_code_once() -> None:
+    from theano.gof.op import COp
+
+    original = COp.load_c_code
+    known: dict[tuple, dict] = {}
+
+    def load_c_code(self, func_files):
+        files = (type(self), *func_files)
+        if files not in known:
+            original(self, func_files)
+            known[files] = {
+                "func_codes": self.func_codes,
+                "code_sections": self.code_sections,
+            }
+        for name, value in known[files].items():
+            setattr(self, name, value.copy())
+
+    COp.load_c_code = load_c_code
+
+
+def _sort_without_copies() -> None:
+    from theano.gof.graph import io_toposort
+
+    change(
+        io_toposort,
+        "369db4fcba74eaf9",
+        {
+            "computed = set(inputs)": (
+                "known, computed = inputs if isinstance(inputs, set) else set(inputs), set()"
+            ),
+            "cur.outputs[0] in computed": "cur.outputs[0] in computed or cur.outputs[0] in known",
+            "i in computed or i.owner": "i in computed or i in known or i.owner",
+        },
+    )
+
+
+def _look_for_cycles_among_operations() -> None:
+    from theano.gof.destroyhandler import _contains_cycle
+
+    change(
+        _contains_cycle,
+        "58e617c73b9dca8c",
+        {"outputs = fgraph.outputs": "return has_cycle(fgraph.apply_nodes, orderings)"},
+        has_cycle=has_cycle,
+    )
+
+
+def has_cycle(nodes, orderings) -> bool:
+    """Whether an Apply node of `nodes` is to come before itself.
+
+    `orderings` has, by node, the nodes that are to come before it besides those that make its
+    inputs. Theano 1.0.5 counts variables along with nodes, which takes several times as long.
+    """
+    done: set = set()
+    begun: set = set()
+    for node in nodes:
+        path = [node]
+        while path:
+            node = path[-1]
+            if node in done:
+                path.pop()
+            elif node in begun:
+                path.pop()
+                begun.discard(node)
+                done.add(node)
+            else:
+                begun.add(node)
+                befores = [variable.owner for variable in node.inputs]
+                befores.extend(orderings.get(node, ()))
+                for before in befores:
+                    if before in begun:
+                        return True
+                    if before is not None and before not in done:
+                        path.append(before)
+    return False
+
+
+def _look_up_lines_once() -> None:
+    from theano.gof.utils import simple_extract_stack
+
+    change(
+        simple_extract_stack,
+        "328d5da8da49ceea",
+        {"linecache.getline(filename, lineno, f.f_globals)": "line_of(f)"},
+        line_of=_line_of,
+    )
+
+
+_lines: dict[tuple[str, int], str] = {}
+
+
+def _line_of(frame) -> str:
+    """The line of code that `frame` is at; empty where it has no file."""
+    place = frame.f_code.co_filename, frame.f_lineno
+    if place not in _lines:
+        _lines[place] = linecache.getline(*place, frame.f_globals)
+    return _lines[place]

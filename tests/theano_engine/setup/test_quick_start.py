@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import graphlib
 import importlib
 import inspect
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -93,3 +95,81 @@ def test_who_asked_for_words_of_it_has_them(refusing, capsys):
     with pytest.raises(theano.gof.InconsistencyError):
         a_rewrite()
     assert "validate failed on node the node.\n Reason: a_rewrite, " in capsys.readouterr().out
+
+
+def random_graph(chance):
+    """A graph of twelve sums, and orderings of its nodes, of which some contradict its edges."""
+    variables = [T.fscalar() for _ in range(3)]
+    for _ in range(12):
+        variables.append(T.add(*chance.sample(variables, 2)))
+    graph = theano.gof.FunctionGraph(variables[:3], variables[3:], clone=False)
+    nodes = [variable.owner for variable in variables[3:]]
+    orderings = {
+        nodes[index]: chance.sample(nodes[:index] if chance.random() < 0.8 else nodes, 1)
+        for index in chance.sample(range(1, 12), 5)
+    }
+    return graph, orderings
+
+
+def can_be_sorted(graph, orderings):
+    befores = {
+        node: {*orderings.get(node, ()), *(each.owner for each in node.inputs if each.owner)}
+        for node in graph.apply_nodes
+    }
+    try:
+        graphlib.TopologicalSorter(befores).prepare()
+    except graphlib.CycleError:
+        return False
+    return True
+
+
+def test_cycles_are_found():
+    contains_cycle = importlib.import_module("theano.gof.destroyhandler")._contains_cycle
+    chance = random.Random(1)
+    seen = []
+    for _ in range(200):
+        graph, orderings = random_graph(chance)
+        seen.append(can_be_sorted(graph, orderings))
+        assert contains_cycle(graph, orderings) is not seen[-1]
+        assert not contains_cycle(graph, {})
+    assert 20 < sum(seen) < 180
+
+
+def test_sorting_from_a_set_of_known_variables():
+    io_toposort = importlib.import_module("theano.gof.graph").io_toposort
+    chance = random.Random(2)
+    for _ in range(50):
+        graph, _ = random_graph(chance)
+        known = {*graph.inputs, *chance.sample(graph.outputs, 4)}
+        before = set(known)
+        order = io_toposort(known, graph.outputs)
+        assert known == before
+        assert order == io_toposort(list(known), graph.outputs)
+        assert {output for node in order for output in node.outputs} == {*graph.outputs} - known
+        for node in order:
+            known.update(node.outputs)
+            assert known.issuperset(node.inputs)
+
+
+def test_c_code_is_read_once(monkeypatch):
+    first = T.DimShuffle((False,), ["x", 0])
+    monkeypatch.setattr("theano.gof.op._open_u", lambda name: pytest.fail(f"read {name} anew"))
+    second = T.DimShuffle((False, False), [1, 0])
+    assert second.func_codes and second.code_sections == first.code_sections
+    second.code_sections["support_code"] = "something of its own"
+    assert T.DimShuffle((False,), ["x", 0]).code_sections == first.code_sections
+
+
+def test_a_variable_tells_the_line_that_it_was_made_in():
+    made = T.exp(T.fvector())  # this very line
+    again = [T.exp(made) for _ in range(2)]
+    ((*_, (file, _, function, line)),) = made.tag.trace
+    assert (file, function) == (__file__, "test_a_variable_tells_the_line_that_it_was_made_in")
+    assert line == "made = T.exp(T.fvector())  # this very line"
+    assert all(each.tag.trace[0][-1][-1].startswith("again = [T.exp(made)") for each in again)
+
+
+def test_a_variable_that_was_made_in_no_file():
+    names = {"T": T}
+    exec("made = T.exp(T.fvector())", names)
+    assert names["made"].tag.trace[0][-1][0::3] == ("<string>", None)
