@@ -1,12 +1,12 @@
 """Peak memory of training narrowly on a SVHN of full size, in its real format.
 
-    python benchmarks/full_svhn.py FOLDER [--images true gaussian ...] [--extra]
+    python benchmarks/full_svhn.py FOLDER [--images true gaussian ...] [--extra] [-- OPTION ...]
 
 Writes train_32x32.mat and test_32x32.mat (73,257 and 26,032 images of noise, 305 MB) into
 FOLDER/svhn, and with --extra extra_32x32.mat (531,131 images, 1.6 GB). Runs svhn_random_labels.py
 for an epoch: from the .mat files, from the cache that this run made, and from the cache with each
-kind of --images. Prints as JSON: megabytes at the peak of each run, and of a process that only
-imports Theano.
+kind of --images; always with the OPTIONs of the script. Prints as JSON: megabytes at the peak of
+each run, and of a process that only imports Theano.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", nargs="+", default=[], metavar="KIND")
     parser.add_argument("--extra", action="store_true", help="with extra_32x32.mat as well")
+    parser.add_argument("options", nargs="*", metavar="OPTION")
     chosen = parser.parse_args(arguments)
     folder = chosen.folder.absolute()
     sizes = {**SIZES, **(EXTRA if chosen.extra else {})}
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     training = (
         *(str(PROJECT / "svhn_random_labels.py"), "--data-dir", str(folder), "--quiet"),
         *("--width", "0.0625", "--epochs", "1", "--batch-size", "500"),
-        *("--overwrite", "--results-dir", str(folder / "results")),
+        *("--overwrite", "--results-dir", str(folder / "results"), *chosen.options),
     )
     result = {
         "importing Theano": peak_megabytes("-c", "from theano_engine import theano", cwd=folder)

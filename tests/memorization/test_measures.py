@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 from support.project import run_script
-from support.runs import CONVOLUTIONAL, SCRIPT, assert_same_run, run_and_leave_a_copy
+from support.runs import SCRIPT, WITH_FIGURES, assert_same_run, run_and_leave_a_copy
 
 from datasets.labelled_sets import LabelledSet
 from foundations.errors import UserError
@@ -25,6 +25,7 @@ from memorization.run.trackers import tensorboard as event_files
 from training_loop import metrics
 from training_loop.evaluation import Evaluation
 
+NINE_LAYERS = (*WITH_FIGURES, "--hidden", *["16"] * 8)
 MEASURE = ("--measure", "--batch-statistics", "--tensorboard", "--corruption", "0.5")
 
 
@@ -197,13 +198,13 @@ def test_measured_runs_survive_a_kill_and_train_alike(tmp_path):
     plain, measured, killed = (tmp_path / name for name in ("plain", "measured", "killed"))
     plain.mkdir()
     measured.mkdir()
-    done = run_script(f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE[3:], "--no-figures", cwd=plain)
+    done = run_script(f"{SCRIPT}.py", *NINE_LAYERS, *MEASURE[3:], "--no-figures", cwd=plain)
     assert done.returncode == 0, done.stderr
-    command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE)
+    command = (f"{SCRIPT}.py", *NINE_LAYERS, *MEASURE)
     done = run_and_leave_a_copy(command, measured, killed, epochs=2)
     assert re.search(r"sign flips start by layer( +\d+\.\d%){5}\n( +\d+\.\d%){4}\n", done.stdout)
     assert re.search(r"critical sample ratio test +\d+\.\d%\n", done.stdout)
-    again = run_script(f"{SCRIPT}.py", *CONVOLUTIONAL, *MEASURE, "--resume", cwd=killed)
+    again = run_script(f"{SCRIPT}.py", *NINE_LAYERS, *MEASURE, "--resume", cwd=killed)
     assert again.returncode == 0, again.stderr
 
     plain, measured, killed = (

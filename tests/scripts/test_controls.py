@@ -30,7 +30,7 @@ NARROW = (
 )
 PERCEPTRON = ("--network", "mlp", "--hidden", "128", "64")
 KINDS = {
-    "float weights": (STOCHASTIC, ("--weights", "float")),
+    "float weights": (STOCHASTIC, ("--weights", "float", *PERCEPTRON)),
     "hard activations": (STOCHASTIC, ("--activations", "hard")),
     "rectifiers": (SCRIPT, ("--weights", "float", "--activations", "relu")),
     "perceptron": (SCRIPT, (*PERCEPTRON, "--norm", "frozen", "--bias", "no")),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.project import PROJECT, check_one_line, run_script
 from support.runs import (
-    CONVOLUTIONAL,
+    ARGUMENTS,
     NARROW,
     PARAMETERS,
     SCRIPT,
@@ -64,7 +64,7 @@ def test_the_evaluation(results, data_dir):
 def test_a_killed_run_goes_on_with_the_same_random_numbers(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
-    command = (f"{SCRIPT}.py", *CONVOLUTIONAL, *DEVICE, "--no-figures")
+    command = (f"{SCRIPT}.py", *ARGUMENTS, *DEVICE)
     run_and_leave_a_copy(command, undisturbed, killed, epochs=2)
     rest = run_script(*command, "--resume", cwd=killed)
     assert rest.returncode == 0, rest.stderr
@@ -81,7 +81,7 @@ def test_without_pytorch_a_line_says_what_to_install(tmp_path):
         "    return known(name)\n"
         "m.distribution = without\n"
         f"sys.path.insert(0, {str(PROJECT)!r}); sys.argv = [{SCRIPT!r}]\n"
-        f"sys.argv += {[*CONVOLUTIONAL, *DEVICE]!r}\n"
+        f"sys.argv += {[*ARGUMENTS, *DEVICE]!r}\n"
         f"runpy.run_path({str(PROJECT / SCRIPT) + '.py'!r}, run_name='__main__')\n"
     )
     done = subprocess.run(

@@ -67,6 +67,11 @@ def run_command(name: str, *arguments: str, cwd: Path, **environment: str):
     return _run(["-m", "memorization", name, *map(str, arguments)], cwd, environment)
 
 
+def run_code(code: str, *, cwd: Path = PROJECT, **environment: str):
+    """Run `python -c CODE`; returns the finished process, output captured."""
+    return _run(["-c", code], cwd, environment)
+
+
 def check_one_line(process, *mentioned):
     """`process` ended with exit code 2 and one line, in which all of `mentioned` stands."""
     assert process.returncode == 2, (process.stdout, process.stderr)
@@ -85,6 +90,13 @@ def _run(arguments, cwd, environment):
         text=True,
         timeout=FOR_EVER,
     )
-    # Tests side by side compile into one cache: how long one waits for another says nothing of it.
-    done.stderr = _WAITING.sub("", done.stderr)
+    done.stderr = without_waiting(done.stderr)
     return done
+
+
+def without_waiting(told: str) -> str:
+    """`told` without its lines of having waited for other processes that compile.
+
+    Tests side by side compile into one cache: how long one waits for another says nothing of it.
+    """
+    return _WAITING.sub("", told)

@@ -33,14 +33,12 @@ NARROW = ("--width", "0.0625", "--epochs", "1", "--train-size", "130")
 
 # Weights drawn at random, in training and in testing, make it the hardest to repeat.
 SCRIPT = "svhn_stochastic_sigmoid_random_labels"
-_FOUR_EPOCHS = (
-    *("--synthetic", "--epochs", "4", "--train-size", "200", "--batch-size", "10"),
-    *("--lr-fin", "1e-4", "--name", "run"),
-)
 # Dense layers start in half of the convolutions' time, and figures take as long as all else.
-WITH_FIGURES = (*_FOUR_EPOCHS, "--network", "mlp", "--hidden", "64", "64")
+WITH_FIGURES = (
+    *("--synthetic", "--epochs", "4", "--train-size", "200", "--batch-size", "10"),
+    *("--lr-fin", "1e-4", "--name", "run", "--network", "mlp", "--hidden", "64", "64"),
+)
 ARGUMENTS = (*WITH_FIGURES, "--no-figures")
-CONVOLUTIONAL = (*_FOUR_EPOCHS, "--width", "0.0625")
 SEED = 20170712
 # A single epoch of cifar10_random_labels.py.
 SHORT = (

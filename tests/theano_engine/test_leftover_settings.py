@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
-from support.project import PROJECT, check_one_line, run_script
+from support.project import check_one_line, run_code, run_script
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +25,7 @@ def start(program, home, **environment):
             cache = item.partition("=")[2]
     given = environment.pop("THEANO_FLAGS", "")
     environment["THEANO_FLAGS"] = ",".join(filter(None, [f"base_compiledir={cache}", given]))
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=PROJECT,
-        env={**os.environ, "HOME": str(home), **environment},
-        capture_output=True,
-        text=True,
-    )
+    return run_code(program, HOME=str(home), **environment)
 
 
 @pytest.mark.exhaustive

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from support.project import PROJECT
+from support.project import run_code
 
 pytestmark = pytest.mark.slow
 
@@ -18,26 +15,23 @@ print('theano_modules.h' in theano.config.gcc.cxxflags, theano.config.floatX)
 """
 
 
-def run(program: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=3600)
-
-
 @pytest.mark.parametrize("first", ["", "ops.pool", "rewrites", "rewrites.pool", "processor"])
 def test_kernels_rewrites_and_header_are_in_place(first):
     before = f"import theano_engine.{first}\n" if first else ""
-    done = run(f"{before}from theano_engine import T, theano\n{SUM_OVER_CHANNELS}")
+    done = run_code(f"{before}from theano_engine import T, theano\n{SUM_OVER_CHANNELS}")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "ChannelSum\nTrue float32\n"
 
 
 def test_importing_the_package_alone_is_cheap():
-    done = run("import sys, theano_engine\nprint({'theano', 'numpy', 'torch'} & set(sys.modules))")
+    done = run_code(
+        "import sys, theano_engine\nprint({'theano', 'numpy', 'torch'} & set(sys.modules))"
+    )
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 def test_threads_that_come_first_at_once_all_find_it_ready():
-    done = run(
+    done = run_code(
         "import threading\n"
         "def touch():\n"
         "    from theano_engine import T, theano\n"
@@ -53,7 +47,7 @@ def test_threads_that_come_first_at_once_all_find_it_ready():
 
 @pytest.mark.parametrize("before", ["", "import scipy.stats, scipy.signal\n"])
 def test_parts_of_scipy_that_theano_seldom_asks_come_when_somebody_asks(before):
-    done = run(
+    done = run_code(
         f"import sys\n{before}from theano_engine import T, theano\n"
         "import scipy\n"
         "slow = {'scipy.stats', 'scipy.signal'}\n"

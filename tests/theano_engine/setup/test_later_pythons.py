@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from support.project import PROJECT
+from support.project import PROJECT, run_code
 
 from theano_engine import T, theano
 from theano_engine.rewrites.questions.values import value_set
@@ -18,9 +18,7 @@ PYTHON_LINKER = theano.Mode("py", "fast_compile")
 
 
 def run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=3600
-    )
+    done = run_code(code)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
