@@ -34,7 +34,7 @@ from training_loop.metrics import reproducible  # noqa: E402 - found by the line
 RECORD = PROJECT / "tests" / "data" / "same_bits.json"
 OPTIONS = (
     *("--synthetic", "--width", "0.0625", "--epochs", "2", "--train-size", "130"),
-    *("--batch-size", "25", "--corruption", "0.5", "--measure", "--quiet"),
+    *("--batch-size", "25", "--corruption", "0.5", "--measure", "--quiet", "--no-figures"),
 )
 
 
