@@ -19,7 +19,9 @@ def runs(tmp_path_factory, data_dir):
     folder = tmp_path_factory.mktemp("runs")
 
     def train(script):
-        return run_script(f"{script}.py", *NARROW, cwd=folder, BINARYNET_DATA=str(data_dir))
+        return run_script(
+            *(f"{script}.py", *NARROW, "--no-figures"), cwd=folder, BINARYNET_DATA=str(data_dir)
+        )
 
     scripts = list(PARAMETERS)
     # The first fills the compile cache for the others.
@@ -137,7 +139,9 @@ def test_the_same_seed_gives_the_same_run(runs, data_dir):
     folder, _ = runs
     script = "svhn_stochastic_sigmoid_random_labels"
     again = run_script(
-        f"{script}.py", *NARROW, "--results-dir", "again", cwd=folder, BINARYNET_DATA=str(data_dir)
+        *(f"{script}.py", *NARROW, "--no-figures", "--results-dir", "again"),
+        cwd=folder,
+        BINARYNET_DATA=str(data_dir),
     )
     assert again.returncode == 0, again.stderr
     first, second = run_in(folder / "results" / script), run_in(folder / "again" / script)
