@@ -10,8 +10,9 @@ from importlib import import_module
 from theano_engine import processor
 from theano_engine.setup import compat, native_flags, precompiled, side_by_side
 
-# Inside Theano an error of this kind would cost the kernels and no more than a warning.
+# Inside Theano errors of this kind would cost the kernels and no more than a warning.
 processor.cap()
+processor.gradient_parts()
 
 compat.prepare()
 

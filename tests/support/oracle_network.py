@@ -63,7 +63,7 @@ class Recorded:
         others = lasagne.layers.get_all_params(self.network, trainable=True, binary=False)
         updates.update(lasagne.updates.adam(train_loss, others, learning_rate=learning_rate))
         options = {"mode": mode, "allow_input_downcast": True}
-        self._train = theano.function(
+        self.step = theano.function(
             [X, targets, learning_rate], train_loss, updates=updates, **options
         )
         wrong = T.neq(T.argmax(test_output, axis=1), T.argmax(targets, axis=1))
@@ -72,14 +72,14 @@ class Recorded:
         )
         self.X, self.targets = inputs_and_targets(oracle)
 
-    def train(self):
-        """Losses (15,) of the steps, and (validation loss, error) (5, 2) after each epoch."""
+    def train(self, epochs=5):
+        """Losses of three steps an epoch, and validation loss and error after each epoch."""
         losses, validations = [], []
-        for epoch in range(5):
+        for epoch in range(epochs):
             for start in range(0, 60, BATCH_SIZE):
                 batch = slice(start, start + BATCH_SIZE)
                 rate = 1e-3 * 0.9**epoch
-                losses.append(float(self._train(self.X[batch], self.targets[batch], rate)))
+                losses.append(float(self.step(self.X[batch], self.targets[batch], rate)))
             validations.append([float(value) for value in self.test()[:2]])
         return np.array(losses), np.array(validations)
 

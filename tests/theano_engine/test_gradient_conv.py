@@ -1,4 +1,4 @@
-"""Table-lookup gradients of binary convolutions: the same sums as Theano's matrix products."""
+"""Gradients of binary convolutions by table lookups and by tiles: the sums of Theano's products."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from theano_engine.ops.gradient_conv import (
     BinaryConvFilterGradient,
     BinaryConvInputGradient,
 )
+from theano_engine.ops.tiled_gradient import TiledConvFilterGradient, TiledConvInputGradient
 
 pytestmark = pytest.mark.slow
-
-if not processor.supports(LEVEL):
-    pytest.skip(f"the table-lookup kernels need {LEVEL}", allow_module_level=True)
-
-# Those that the kernels have a form of their own for.
-SETS_WITH_FORMS = [name for name in INSTRUCTION_SETS if name in ("avx2", "avx512")]
 
 # border mode, subsample, filter_flip, values, filter size
 CONVOLUTIONS = [
@@ -28,6 +23,14 @@ CONVOLUTIONS = [
     ("full", (1, 3), True, (-0.5, 0.5), (3, 2)),
     (((1, 2), (0, 1)), (2, 2), False, (-1.0, 1.0), (1, 4)),
     ((2, 1), (3, 3), True, (-1.0, 1.0), (5, 5)),
+]
+# Instruction sets of which the lookups have a form of their own; what multiplies tiles takes any.
+LOOKUPS = [name for name in ("avx2", "avx512") if name in INSTRUCTION_SETS]
+TILES = INSTRUCTION_SETS[-1:]
+IN_STEPS_OF_ONE = [(mode, (1, 1), *others) for mode, _, *others in CONVOLUTIONS]
+FORMS = [
+    *((name, False, convolution) for name in LOOKUPS for convolution in CONVOLUTIONS),
+    *((name, True, convolution) for name in TILES for convolution in IN_STEPS_OF_ONE),
 ]
 # batch, channels, rows, columns, filters: around the kernels' units of 4, 16 and 32
 SIZES = [
@@ -77,36 +80,36 @@ def _operands(convolution, size, pattern="random"):
     return images, two_valued(filters, channels, *filter_size), top
 
 
-def _functions(convolution):
+def _functions(convolution, tiled):
     """f(operand, top, size) of both gradients: [ours, Theano's]."""
     border_mode, stride, flip, values, _ = convolution
+    parts = (3,) if tiled else ()
     operand, top, size = T.tensor4(), T.tensor4(), T.lvector()
     options = {"border_mode": border_mode, "subsample": stride, "filter_flip": flip}
-    pairs = (
-        (BinaryConvInputGradient, T.nnet.abstract_conv.AbstractConv2d_gradInputs),
-        (BinaryConvFilterGradient, T.nnet.abstract_conv.AbstractConv2d_gradWeights),
+    ours = (BinaryConvInputGradient, BinaryConvFilterGradient)
+    if tiled:
+        ours = (TiledConvInputGradient, TiledConvFilterGradient)
+    theirs = (
+        T.nnet.abstract_conv.AbstractConv2d_gradInputs,
+        T.nnet.abstract_conv.AbstractConv2d_gradWeights,
     )
     return [
         theano.function(
             [operand, top, size],
             [
-                ours(border_mode, stride, flip, *values)(operand, top, size[0], size[1]),
-                theirs(**options)(operand, top, size),
+                our(border_mode, stride, flip, *values, *parts)(operand, top, size[0], size[1]),
+                their(**options)(operand, top, size),
             ],
         )
-        for ours, theirs in pairs
+        for our, their in zip(ours, theirs)
     ]
 
 
-@pytest.fixture(scope="module", params=SETS_WITH_FORMS)
-def instruction_set(request):
-    return request.param
-
-
-@pytest.fixture(scope="module", params=CONVOLUTIONS, ids=str)
-def convolution(request, instruction_set):
+@pytest.fixture(scope="module", params=FORMS, ids=str)
+def convolution(request):
+    instruction_set, tiled, convolution = request.param
     with kernels_with(instruction_set, threads=2):
-        return request.param, *_functions(request.param)
+        return convolution, *_functions(convolution, tiled)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -199,7 +202,14 @@ def graph():
     return [x, w], gradients
 
 
-def test_only_binary_operands_are_recognised(graph):
+@pytest.fixture
+def lookups(monkeypatch):
+    if not processor.supports(LEVEL):
+        pytest.skip(f"lookups need {LEVEL}")
+    monkeypatch.setenv(processor.VARIABLE, LEVEL)
+
+
+def test_only_binary_operands_are_recognised(graph, lookups):
     inputs, gradients = graph
     binary = theano.function(inputs, gradients[:2])
     assert set(REWRITES.values()) <= _ops(binary)
@@ -208,7 +218,7 @@ def test_only_binary_operands_are_recognised(graph):
 
 
 @pytest.mark.parametrize("name", sorted(REWRITES))
-def test_each_rewrite_can_be_excluded(graph, name):
+def test_each_rewrite_can_be_excluded(graph, name, lookups):
     inputs, gradients = graph
     mode = theano.compile.get_default_mode()
     without = theano.function(inputs, gradients[:2], mode=mode.excluding(name))

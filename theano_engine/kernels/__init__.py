@@ -14,7 +14,7 @@ _INCLUDE = re.compile(r'^#include "([a-z0-9_/]+\.h)"$', re.MULTILINE)
 
 # What the compiler must leave out, by the number of the instruction set: Theano compiles with all
 # that the processor has, in loops that the compiler vectorises as well.
-_LEFT_OUT = ("no-avx", "no-avx512f", "", "")
+_LEFT_OUT = ("no-avx", "no-avx512f", "", "", "")
 
 # The system's headers come first, compiled as ever; but for the intrinsics, which cannot be used in
 # functions that are compiled for less than they are themselves (common/intrinsics.h).

@@ -157,7 +157,7 @@ class _FilterGradient(_ConvGradient):
         return self._code(inputs, outputs[0], sub, geometry, shape)
 
 
-class _OfTwoValues(_ConvGradient):
+class OfTwoValues(_ConvGradient):
     """A gradient whose operand has two values, `low` and `high`.
 
     Which one an element has is told by the side of their mean on which it lies.
@@ -179,7 +179,7 @@ class _OfTwoValues(_ConvGradient):
         return f"{self._function}(g, operand, top, {values}, kernel_threads(), target)"
 
 
-class BinaryConvInputGradient(_OfTwoValues):
+class BinaryConvInputGradient(OfTwoValues):
     """Gradient of a convolution with respect to its images, its filters having two values.
 
     Inputs: filters (filters, channels, filter_rows, filter_columns), the outputs' gradient (batch,
@@ -208,7 +208,7 @@ class BinaryConvInputGradient(_OfTwoValues):
         return self._code(inputs, outputs[0], sub, geometry, shape)
 
 
-class BinaryConvFilterGradient(_OfTwoValues, _FilterGradient):
+class BinaryConvFilterGradient(OfTwoValues, _FilterGradient):
     """Gradient of a convolution with respect to its filters, its images having two values.
 
     Inputs: images (batch, channels, rows, columns), the outputs' gradient (batch, filters,

@@ -4,6 +4,8 @@
 `binary_conv_filter_gradient` that of the filters where the images have two values. Where the
 processor has less than `LEVEL`, matrix products stay: Theano's for the images, and for filters
 those of `conv_filter_gradient`, whose sums do not depend on the number of threads as Theano's do.
+Where it has tiles, and these cover the convolution, the Ops of `theano_engine.ops.tiled_gradient`
+take their place.
 """
 
 from __future__ import annotations
@@ -18,6 +20,11 @@ from theano_engine.ops.gradient_conv import (
     BinaryConvInputGradient,
     ConvFilterGradient,
 )
+from theano_engine.ops.tiled_gradient import (
+    TiledConvFilterGradient,
+    TiledConvInputGradient,
+    covers,
+)
 from theano_engine.rewrites.questions.convolution import is_ungrouped
 from theano_engine.rewrites.questions.values import two_values
 from theano_engine.rewrites.replacing import replaces
@@ -25,14 +32,14 @@ from theano_engine.rewrites.replacing import replaces
 
 @replaces(AbstractConv2d_gradInputs)
 def binary_conv_input_gradient(node):
-    """AbstractConv2d_gradInputs -> BinaryConvInputGradient."""
-    return _gradient(node, BinaryConvInputGradient)
+    """AbstractConv2d_gradInputs -> BinaryConvInputGradient or TiledConvInputGradient."""
+    return _gradient(node, BinaryConvInputGradient, TiledConvInputGradient)
 
 
 @replaces(AbstractConv2d_gradWeights)
 def binary_conv_filter_gradient(node):
-    """AbstractConv2d_gradWeights -> BinaryConvFilterGradient."""
-    return _gradient(node, BinaryConvFilterGradient)
+    """AbstractConv2d_gradWeights -> BinaryConvFilterGradient or TiledConvFilterGradient."""
+    return _gradient(node, BinaryConvFilterGradient, TiledConvFilterGradient)
 
 
 @replaces(AbstractConv2d_gradWeights)
@@ -50,12 +57,16 @@ def _has_kernels(node):
     return floats and is_ungrouped(node.op) and bool(theano.config.cxx)
 
 
-def _gradient(node, replacement):
+def _gradient(node, by_lookups, by_tiles):
     if not _has_kernels(node) or not processor.supports(LEVEL):
         return None
     operand, top, shape = node.inputs
     values = two_values(operand)
     if values is None:
         return None
-    op = replacement(node.op.border_mode, node.op.subsample, node.op.filter_flip, *values)
+    convolution = (node.op.border_mode, node.op.subsample, node.op.filter_flip)
+    if processor.supports(processor.TILES) and covers(node.op.subsample, values):
+        op = by_tiles(*convolution, *values, processor.gradient_parts())
+    else:
+        op = by_lookups(*convolution, *values)
     return op(operand, top, shape[0], shape[1])

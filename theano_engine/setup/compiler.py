@@ -71,6 +71,17 @@ def version(compiler: str) -> str:
     return next(iter(asked.stdout.splitlines()), "unknown")
 
 
+def knows(flag: str) -> bool:
+    """Whether Theano's compiler takes the flag `flag`; Theano has to be prepared."""
+    import theano
+
+    command = [theano.config.cxx or "g++", flag, "-E", "-x", "c++", os.devnull]
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
 def cannot_link(compiler: str, link_flags: str) -> str | None:
     """Why no program that multiplies matrices works with `link_flags`; None where one does."""
     text = 'extern "C" void sgemm_(); int main(int n, char **) { if (n > 9) sgemm_(); }'

@@ -43,12 +43,13 @@ static inline ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, 
 static inline ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t greatest(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-// Aligned memory that starts as zeros; `get` is NULL where there was none.
+// Aligned memory that starts as zeros, or UNSET; `get` is NULL where there was none.
 class Scratch {
   public:
-    explicit Scratch(size_t bytes) : memory_(NULL) {
+    enum Start { ZEROS, UNSET };
+    explicit Scratch(size_t bytes, Start start = ZEROS) : memory_(NULL) {
         if (posix_memalign(&memory_, 64, bytes ? bytes : 64) != 0) memory_ = NULL;
-        if (memory_) memset(memory_, 0, bytes);
+        if (memory_ && start == ZEROS) memset(memory_, 0, bytes);
     }
     ~Scratch() { free(memory_); }
     template <typename T>

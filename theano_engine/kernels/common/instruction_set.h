@@ -18,10 +18,12 @@
 #define HAS_AVX2 (KERNEL_INSTRUCTION_SET >= 1)
 #define HAS_AVX512 (KERNEL_INSTRUCTION_SET >= 2)
 #define HAS_AVX512_POPCOUNT (KERNEL_INSTRUCTION_SET >= 3)
+#define HAS_AMX (KERNEL_INSTRUCTION_SET >= 4)
 #else
 #define HAS_AVX2 0
 #define HAS_AVX512 0
 #define HAS_AVX512_POPCOUNT 0
+#define HAS_AMX 0
 #endif
 
 // On functions that use more than the compiler has been told that the processor has.
@@ -30,5 +32,7 @@
 #define TARGET_AVX512_POPCOUNT \
     __attribute__((            \
         target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vbmi2")))
+#define TARGET_AMX \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,amx-tile,amx-bf16")))
 
 #endif

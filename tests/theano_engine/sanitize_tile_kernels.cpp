@@ -1,0 +1,238 @@
+// Runs the gradients by products of tiles over odd shapes, in arrays of exactly their size: floats
+// of any size beside sums in double, within the bound of their number of parts, and values that are
+// not finite. Ends with a digest of all bits, which every instruction set and number of threads
+// has to print.
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "tiles/filter_gradient.h"
+#include "tiles/input_gradient.h"
+
+#ifndef ROUNDS
+#define ROUNDS 10
+#endif
+
+typedef std::vector<float> Floats;
+using gradient_conv::Array4;
+using gradient_conv::Geometry;
+
+static uint32_t state = 88172645u;
+static uint64_t digest = 14695981039346656037u;
+
+static uint32_t next_random() { return (state = state * 1664525u + 1013904223u) >> 8; }
+
+static float uniform() { return (float)next_random() / 8388608.0f - 1; }
+
+// Of every mantissa, and of sizes that lie far apart.
+static Floats of_many_sizes(size_t size, int binary_orders) {
+    Floats values(size);
+    for (float& value : values) {
+        const int order = (int)(next_random() % (2 * binary_orders + 1)) - binary_orders;
+        value = ldexpf(uniform(), order);
+    }
+    return values;
+}
+
+static Floats two_valued(size_t size, float low, float high) {
+    Floats values(size);
+    for (float& value : values) value = next_random() & 1 ? high : low;
+    return values;
+}
+
+static Array4 array4(const Floats& values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+    const Array4 array = {values.data(), {b * c * d, c * d, d, 1}};
+    return array;
+}
+
+// The same elements, stored from last to first.
+static Array4 reversed4(const Floats& backward, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
+    if (backward.empty()) return array4(backward, b, c, d);
+    const Array4 array = {&backward.back(), {-b * c * d, -c * d, -d, -1}};
+    return array;
+}
+
+static void digest_of(const Floats& values) {
+    for (float value : values) {
+        uint32_t bits = tiles::bits_of(value);
+        if (value != value) bits = 0x7fc00000u;  // which NaN it is nobody promises
+        digest = (digest ^ bits) * 1099511628211u;
+    }
+}
+
+// The sums, the sums of their terms' sizes, and the number of terms.
+struct Expected {
+    std::vector<double> sum, size, terms;
+
+    explicit Expected(size_t count) : sum(count), size(count), terms(count) {}
+    void add(size_t at, double term) {
+        sum[at] += term;
+        size[at] += fabs(term);
+        terms[at] += 1;
+    }
+    bool holds(const char* what, const Floats& found, int parts) const {
+        // What the parts leave out of a term, and what additions of floats round.
+        const double left_out[] = {0, ldexp(1, -8), ldexp(1, -16), 0};
+        for (size_t i = 0; i < sum.size(); i++) {
+            const double relative = left_out[parts] + (8 + sqrt(terms[i])) * ldexp(1, -23);
+            const double bound = relative * size[i] + (terms[i] * parts + 1) * 4 * FLT_MIN;
+            if (!(fabs(found[i] - sum[i]) <= bound)) {
+                printf("%s in %d parts: element %zu is %g, not %g (%g allowed)\n", what, parts, i,
+                       found[i], sum[i], bound);
+                return false;
+            }
+        }
+        return true;
+    }
+};
+
+static bool convolution(const Geometry& g, float low, float high, int binary_orders, int parts,
+                        int threads) {
+    const Floats images = two_valued(g.batch * g.channels * g.rows * g.columns, low, high);
+    const Floats filters =
+        two_valued(g.filters * g.channels * g.filter_rows * g.filter_columns, low, high);
+    const Floats top =
+        of_many_sizes(g.batch * g.filters * g.out_rows * g.out_columns, binary_orders);
+    const Floats backward(top.rbegin(), top.rend());
+    const Floats filters_backward(filters.rbegin(), filters.rend());
+    Expected of_images(images.size()), of_filters(filters.size());
+    for (ptrdiff_t n = 0; n < g.batch; n++)
+        for (ptrdiff_t k = 0; k < g.filters; k++)
+            for (ptrdiff_t y = 0; y < g.out_rows; y++)
+                for (ptrdiff_t x = 0; x < g.out_columns; x++)
+                    for (ptrdiff_t c = 0; c < g.channels; c++)
+                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
+                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
+                                const ptrdiff_t row = y + i - g.pad_rows;
+                                const ptrdiff_t column = x + j - g.pad_columns;
+                                if (row < 0 || row >= g.rows || column < 0 || column >= g.columns)
+                                    continue;
+                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
+                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
+                                const size_t image =
+                                    ((n * g.channels + c) * g.rows + row) * g.columns + column;
+                                const size_t filter =
+                                    ((k * g.channels + c) * g.filter_rows + fi) * g.filter_columns +
+                                    fj;
+                                const double t =
+                                    top[((n * g.filters + k) * g.out_rows + y) * g.out_columns + x];
+                                of_images.add(image, t * filters[filter]);
+                                of_filters.add(filter, t * images[image]);
+                            }
+    Floats found_images(images.size(), -1.0f), found_filters(filters.size(), -1.0f);
+    const Array4 x = array4(images, g.channels, g.rows, g.columns);
+    const Array4 w = reversed4(filters_backward, g.channels, g.filter_rows, g.filter_columns);
+    const Array4 t = array4(top, g.filters, g.out_rows, g.out_columns);
+    const Array4 r = reversed4(backward, g.filters, g.out_rows, g.out_columns);
+    if (!tiles::input_gradient(g, w, t, low, high, parts, threads, found_images.data()) ||
+        !tiles::filter_gradient(g, x, r, low, high, parts, threads, found_filters.data()))
+        return false;
+    digest_of(found_images);
+    digest_of(found_filters);
+    return of_images.holds("image gradient", found_images, parts) &&
+           of_filters.holds("filter gradient", found_filters, parts);
+}
+
+static bool convolutions(int threads) {
+    for (int round = 0; round < ROUNDS; round++) {
+        Geometry g;
+        g.batch = next_random() % 7 ? next_random() % 6 : 30 + next_random() % 10;
+        g.channels = 1 + next_random() % 40;
+        g.rows = 1 + next_random() % 8;
+        g.columns = next_random() % 5 ? 1 + next_random() % 10 : 16 + next_random() % 18;
+        g.filters = 1 + next_random() % 40;
+        g.filter_rows = 1 + next_random() % 4;
+        g.filter_columns = 1 + next_random() % 4;
+        g.row_stride = g.column_stride = 1;
+        g.pad_rows = next_random() % 5;
+        g.pad_columns = next_random() % 5;
+        g.flip = next_random() % 2;
+        g.out_rows = g.rows + 2 * g.pad_rows - g.filter_rows + 1;
+        g.out_columns = g.columns + 2 * g.pad_columns - g.filter_columns + 1;
+        if (g.out_rows < 1 || g.out_columns < 1) continue;
+        // Up to sizes of which parts and sums are below the smallest normal number.
+        const int orders = round % 3 == 2 ? 120 : 10;
+        if (!convolution(g, round % 2 ? 0.0f : -1.0f, 1.0f, orders, 1 + round % 3, threads))
+            return false;
+    }
+    return true;
+}
+
+// What is not finite stays so, and touches nothing else.
+static bool not_finite(int parts, int threads) {
+    Geometry g;
+    g.batch = 3, g.channels = 5, g.rows = g.columns = 6, g.filters = 7;
+    g.filter_rows = g.filter_columns = 3;
+    g.out_rows = g.out_columns = 6;
+    g.row_stride = g.column_stride = g.pad_rows = g.pad_columns = 1;
+    g.flip = false;
+    const Floats images = two_valued(3 * 5 * 6 * 6, -1, 1), filters = two_valued(7 * 5 * 9, -1, 1);
+    const float largest = FLT_MAX;
+    const float odd[] = {INFINITY,
+                         -INFINITY,
+                         NAN,
+                         largest,
+                         tiles::float_of(0x7f800001u),
+                         tiles::float_of(0x7fffffffu)};
+    for (float value : odd) {
+        Floats top(3 * 7 * 6 * 6), found_images(images.size()), found_filters(filters.size());
+        top[(1 * 7 + 2) * 36 + 2 * 6 + 3] = value;  // image 1, filter 2, row 2, column 3
+        const Array4 t = array4(top, 7, 6, 6);
+        if (!tiles::input_gradient(g, array4(filters, 5, 3, 3), t, -1, 1, parts, threads,
+                                   found_images.data()) ||
+            !tiles::filter_gradient(g, array4(images, 5, 6, 6), t, -1, 1, parts, threads,
+                                    found_filters.data()))
+            return false;
+        digest_of(found_images);
+        digest_of(found_filters);
+        for (size_t i = 0; i < found_images.size(); i++) {
+            const size_t image = i / 180, row = i / 6 % 6, column = i % 6;
+            const bool reached = image == 1 && row >= 1 && row <= 3 && column >= 2 && column <= 4;
+            const float expected =
+                reached ? value * filters[(2 * 5 + i / 36 % 5) * 9 + (row - 1) * 3 + column - 2]
+                        : 0;
+            const bool cut = parts < 3 && value == largest && reached;
+            const bool same = value != value && reached ? found_images[i] != found_images[i]
+                              : cut ? fabsf(found_images[i] - expected) <= largest / 256
+                                    : found_images[i] == expected;
+            if (!same) {
+                printf("not finite: image gradient %zu is %g, not %g\n", i, found_images[i],
+                       expected);
+                return false;
+            }
+        }
+        for (size_t i = 0; i < found_filters.size(); i++) {
+            const bool reached = i / 45 == 2;
+            if (reached ? fabsf(found_filters[i]) < largest / 2 : found_filters[i] != 0) {
+                printf("not finite: filter gradient %zu is %g\n", i, found_filters[i]);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+int main() {
+#if HAS_AMX
+    // Linux keeps the tiles of who has asked for them; where there are none, they are emulated.
+    syscall(158, 0x1023, 18);
+#endif
+    uint64_t of_one_thread = 0;
+    for (int threads = 1; threads <= 3; threads++) {
+        state = 88172645u;
+        digest = 14695981039346656037u;
+        if (!convolutions(threads)) return 1;
+        for (int parts = 1; parts <= 3; parts++)
+            if (!not_finite(parts, threads)) return 1;
+        if (threads == 1) of_one_thread = digest;
+        if (digest != of_one_thread) {
+            printf("%d threads have other bits than one\n", threads);
+            return 1;
+        }
+    }
+    printf("all agree: %016llx\n", (unsigned long long)digest);
+    return 0;
+}

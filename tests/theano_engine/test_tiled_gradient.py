@@ -1,0 +1,168 @@
+"""When gradients are multiplied in tiles, in how many parts, and what the parts cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from support import oracle_network
+from support.project import PROJECT, check_one_line, run_script
+
+from theano_engine import T, machine, processor, theano
+from theano_engine.ops.tiled_gradient import (
+    TiledConvFilterGradient,
+    TiledConvInputGradient,
+    covers,
+)
+from theano_engine.setup import compiler
+
+KERNELS = PROJECT / "theano_engine" / "kernels"
+HERE = PROJECT / "tests" / "theano_engine"
+
+TILED = (TiledConvFilterGradient, TiledConvInputGradient)
+ALL_FLAGS = frozenset(
+    flag for added in processor.ARCHITECTURES["x86_64"].values() for flag in added
+)
+on_x86 = pytest.mark.skipif(processor.TILES not in processor.LEVELS, reason="of x86-64 alone")
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+    """Graphs are rewritten as for a processor with tiles; kernels are compiled for this one."""
+    supports = processor.supports
+    monkeypatch.setattr(processor, "supports", lambda name: name == "amx" or supports(name))
+
+
+def tiled_ops(**convolution):
+    """The tiled Ops in the optimised graph of a binary convolution's two gradients."""
+    x, w = T.tensor4("x"), T.tensor4("w")
+    images, filters = (2 * T.ge(v, 0).astype("float32") - 1 for v in (x, w))
+    output = T.nnet.conv2d(images, filters, **convolution)
+    gradients = T.grad((output**2).sum(), [images, filters])
+    nodes = theano.function([x, w], gradients).maker.fgraph.apply_nodes
+    return [node.op for node in nodes if isinstance(node.op, TILED)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [None, "1", "2", "3"])
+def test_both_gradients_are_tiled_in_as_many_parts_as_the_user_says(named, chosen, monkeypatch):
+    if named:
+        monkeypatch.setenv(processor.PARTS_VARIABLE, named)
+    ops = tiled_ops(border_mode=1)
+    assert {type(op) for op in ops} == set(TILED)
+    assert {op.parts for op in ops} == {int(named or 3)}
+
+
+@pytest.mark.slow
+def test_what_tiles_do_not_cover_is_looked_up(chosen):
+    assert not tiled_ops(border_mode=1, subsample=(2, 1))
+    assert covers((1, 1), (-1.0, 1.0)) and covers((1, 1), (0.0, 0.5))
+    assert not covers((1, 1), (-1.0, 1 + 2**-8)) and not covers((1, 1), (0.0, 2.0**-40))
+
+
+@pytest.mark.slow
+def test_the_recorded_training_is_kept_in_three_parts(oracle, chosen):
+    recorded = oracle_network.Recorded(oracle)
+    nodes = recorded.step.maker.fgraph.apply_nodes
+    assert {type(node.op) for node in nodes} >= set(TILED)
+    losses, validations = recorded.train()
+    np.testing.assert_allclose(losses[:3], oracle["losses"][:3], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(losses, oracle["losses"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(validations, oracle["vals"], rtol=0, atol=1e-4)
+
+
+@on_x86
+@pytest.mark.parametrize(
+    "reason, broken",
+    [
+        (
+            "the compiler does not know it",
+            lambda m: m.setattr(compiler, "knows", lambda flag: False),
+        ),
+        ("the operating system refuses it", lambda m: None),
+    ],
+)
+def test_a_refusal_leaves_the_level_below_and_is_told(reason, broken, monkeypatch):
+    """On a processor without tiles Linux refuses them in earnest."""
+    if "amx_tile" in processor.flags() and "compiler" not in reason:
+        pytest.skip("this processor has tiles")
+    monkeypatch.setattr(processor, "flags", lambda: ALL_FLAGS)
+    broken(monkeypatch)
+    processor.tiles_refused.cache_clear()
+    try:
+        assert processor.level() == "avx512_popcount"
+        assert machine.describe()["instruction set"] == f"avx512_popcount (amx: {reason})"
+        assert "gradient parts" not in machine.describe()
+        monkeypatch.setenv(processor.VARIABLE, "avx512")
+        assert machine.describe()["instruction set"] == "avx512"
+    finally:
+        processor.tiles_refused.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    """A library that carries out AMX's instructions in the process that loads it."""
+    if "amx_tile" in processor.flags():
+        pytest.skip("this processor has tiles of its own, which the other tests run on")
+    if not processor.supports("avx512"):
+        pytest.skip("what is not AMX in the kernels for it is AVX-512, which this processor lacks")
+    if not compiler.knows("-mamx-bf16"):
+        pytest.skip("the compiler does not know AMX")
+    library = tmp_path_factory.mktemp("emulator") / "tiles.so"
+    flags = ["-std=c++11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    subprocess.run(
+        ["g++", *flags, str(HERE / "emulated_tiles.cpp"), "-o", str(library)], check=True
+    )
+    return str(library)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("optimised", ["-O1", "-O3"])
+def test_amx_has_the_bits_of_the_portable_form(optimised, emulator, tmp_path):
+    told = set()
+    for level, libraries in (("portable", []), (processor.TILES, ["-Wl,--no-as-needed", emulator])):
+        program = tmp_path / level
+        flags = ["-std=c++11", optimised, "-ffp-contract=off", "-fopenmp", f"-I{KERNELS}", "-w"]
+        flags.append(f"-DKERNEL_INSTRUCTION_SET={processor.LEVELS.index(level)}")
+        source = HERE / "sanitize_tile_kernels.cpp"
+        subprocess.run(["g++", *flags, str(source), *libraries, "-o", str(program)], check=True)
+        done = subprocess.run([program], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        told.add(done.stdout)
+    assert len(told) == 1 and "agree" in told.pop()
+
+
+@pytest.mark.exhaustive
+def test_training_on_amx_has_the_bits_of_the_portable_form(emulator, oracle):
+    command = [sys.executable, str(PROJECT / "tests" / "support" / "emulated_training.py")]
+    told = []
+    for arguments in ([], [emulator]):
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    (portable, none), (tiled, products) = told
+    assert (none, tiled) == (0, portable) and products > 10_000
+    np.testing.assert_allclose(tiled, oracle["losses"][:3], rtol=0, atol=1e-5)
+
+
+@on_x86
+def test_leave_makes_it_the_level_and_records_the_parts(monkeypatch):
+    monkeypatch.setattr(processor, "flags", lambda: ALL_FLAGS)
+    monkeypatch.setattr(processor, "tiles_refused", lambda: None)
+    monkeypatch.setenv(processor.PARTS_VARIABLE, "2")
+    told = machine.describe()
+    assert (told["instruction set"], told["gradient parts"]) == ("amx", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", ["0", "4", "three", "2.0"])
+def test_another_number_of_parts_is_refused_before_anything_is_built(named, tmp_path):
+    environment = {processor.PARTS_VARIABLE: named}
+    environment["THEANO_FLAGS"] = f"base_compiledir={tmp_path / 'compiled'}"
+    arguments = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60")
+    done = run_script("svhn_random_labels.py", *arguments, cwd=tmp_path, **environment)
+    check_one_line(done, f"{processor.PARTS_VARIABLE}={named}: choose one of 1, 2, 3")
+    assert not (tmp_path / "compiled").exists()

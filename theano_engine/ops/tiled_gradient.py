@@ -1,0 +1,66 @@
+"""The gradients of binary convolutions by products of tiles of bfloat16.
+
+The operand of two values is exact in bfloat16; the gradient of the convolution's output is taken
+apart: its first part is the number rounded to 8 bits, each further one what is left, rounded
+likewise (`kernels/tiles/parts.h`). Where the kernels are compiled for a processor without tiles
+they compute the same bits word by word, far slower.
+"""
+
+from __future__ import annotations
+
+import math
+
+from theano_engine.ops.gradient_conv import (
+    BinaryConvFilterGradient,
+    BinaryConvInputGradient,
+    OfTwoValues,
+)
+
+# The bits of a bfloat16's mantissa, and powers of two between which no product leaves the floats'.
+_BITS = 8
+_GREATEST_EXPONENT = 32
+
+
+def covers(subsample, values) -> bool:
+    """Whether there are kernels for a convolution in these steps, of an operand of these values."""
+    return tuple(subsample) == (1, 1) and all(_is_exact(value) for value in values)
+
+
+def _is_exact(value: float) -> bool:
+    mantissa, exponent = math.frexp(value)
+    return (mantissa * 2**_BITS).is_integer() and abs(exponent) < _GREATEST_EXPONENT
+
+
+class _InParts(OfTwoValues):
+    """What the Ops share: `parts`, the number of bfloat16 for an element of the gradient.
+
+    With 3 each is exact, with 2 it is off by at most 2^-16 of itself, with 1 by 2^-8, and with each
+    part by 2^-126, below which tiles know no number but 0.
+    """
+
+    def __init__(self, border_mode, subsample, filter_flip, low, high, parts):
+        super().__init__(border_mode, subsample, filter_flip, low, high)
+        if not covers(subsample, (low, high)):
+            raise ValueError(f"{type(self).__name__}: steps {subsample}, values {low}, {high}")
+        if parts not in (1, 2, 3):
+            raise ValueError(f"{type(self).__name__}: {parts} parts")
+        self.parts = parts
+
+    def _call(self, params):
+        values = f"{params}->low, {params}->high"
+        arguments = f"g, operand, top, {values}, {self.parts}, kernel_threads(), target"
+        return f"tiles::{self._function}({arguments})"
+
+
+class TiledConvInputGradient(_InParts, BinaryConvInputGradient):
+    """`BinaryConvInputGradient`, by products of tiles."""
+
+    __props__ = (*BinaryConvInputGradient.__props__, "parts")
+    kernel = "tiles/input_gradient.h"
+
+
+class TiledConvFilterGradient(_InParts, BinaryConvFilterGradient):
+    """`BinaryConvFilterGradient`, by products of tiles."""
+
+    __props__ = (*BinaryConvFilterGradient.__props__, "parts")
+    kernel = "tiles/filter_gradient.h"
