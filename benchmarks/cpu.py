@@ -31,6 +31,8 @@ import record
 import timing
 from worker import Worker
 
+from theano_engine import processor
+
 BATCH_SIZE = 50
 
 
@@ -179,7 +181,10 @@ MEMORY_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_":
 
 
 def settings(network: str, rounds: int) -> dict:
-    """A training step with and without what the project sets for its process; PyTorch likewise."""
+    """A training step with and without what the project sets for its process; PyTorch likewise.
+
+    Where the processor has tiles, with gradients in two parts and in one as well.
+    """
     numbers = np.arange(BATCH_SIZE)
     ways = {
         inputs.OURS: (inputs.OURS, {}),
@@ -187,6 +192,10 @@ def settings(network: str, rounds: int) -> dict:
         inputs.EAGER: (inputs.EAGER, {}),
         f"{inputs.EAGER}, freed memory kept": (inputs.EAGER, MEMORY_KEPT),
     }
+    if processor.supports(processor.TILES):
+        for parts, told in ((2, "two parts"), (1, "one part")):
+            environment = {processor.PARTS_VARIABLE: str(parts)}
+            ways[f"{inputs.OURS}, gradients in {told}"] = (inputs.OURS, environment)
     with contextlib.ExitStack() as stack:
         start = stack.enter_context(checked_start(network))
         calls = {

@@ -1,10 +1,13 @@
-"""The gradients of binary convolutions by table lookup, against matrix products of floats.
+"""The gradients of binary convolutions, against matrix products of floats.
 
     python benchmarks/gradient_layers.py [--instruction-set avx2] [--batch-size 50] [--rounds 11]
+                                         [--parts 1 2 3]
 
 Of the CIFAR-10 network's layers the gradient of the images, filters of -1 and +1, then that of the
-filters, images of -1 and +1. Both sides compute whole numbers first, which have to be equal; then
-they are timed in turn. The table has medians with their quartiles, and the ratio of the medians.
+filters, images of -1 and +1, by table lookups; with `--parts` also by products of tiles in so many
+parts of bfloat16, which without AMX are computed word by word, to no purpose but to be seen. All
+sides compute whole numbers first, which have to be equal; then they are timed in turn. The table
+has medians with their quartiles, and the ratios of the medians to the products'.
 `--instruction-set avx2` holds the kernels and OpenBLAS to what a processor without AVX-512 has.
 """
 
@@ -13,9 +16,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+PRODUCTS = "products"
 
 
 def main(arguments=None):
@@ -23,6 +29,7 @@ def main(arguments=None):
     parser.add_argument("--instruction-set", choices=("avx2", "avx512"))
     parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--parts", type=int, nargs="+", choices=(1, 2, 3), default=[])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
     # Read by OpenMP and OpenBLAS when they are loaded.
@@ -33,8 +40,10 @@ def main(arguments=None):
         os.environ["OPENBLAS_CORETYPE"] = "Haswell"
     print(_where(options))
     for operand in ("images", "filters"):
-        print(f"\n{f'gradient of the {operand}':24}{'lookup, ms':>22}{'float, ms':>22}{'ratio':>7}")
-        for row in _rows(operand, options):
+        sides = _compiled(operand, options.parts)
+        titles = "".join(f"{f'{side}, ms':>25}" for side in sides)
+        print(f"\n{f'gradient of the {operand}':24}{titles}")
+        for row in _rows(operand, sides, options):
             print(row)
 
 
@@ -51,50 +60,52 @@ def _where(options):
     )
 
 
-def _rows(operand, options):
+def _rows(operand, sides, options):
     import numpy as np
 
     from benchmarks.binary_layers import CONVOLUTIONS
     from benchmarks.timing import in_turn
 
-    ours, theirs = _compiled(operand)
     for channels, filters, size in CONVOLUTIONS:
         arrays = _arrays(operand, (options.batch_size, channels, size, size), filters)
-        # Sums of whole numbers are exact in any order.
-        np.testing.assert_array_equal(np.asarray(ours(*arrays)), np.asarray(theirs(*arrays)))
-        sides = {
-            "ours": lambda arrays=arrays: ours(*arrays),
-            "float": lambda arrays=arrays: theirs(*arrays),
-        }
-        seconds = in_turn(sides, options.rounds)
-        quartiles = [1000 * np.percentile(seconds[side], (25, 50, 75)) for side in sides]
-        cells = [f"{middle:7.1f} ({low:.1f}-{high:.1f})" for low, middle, high in quartiles]
-        ratio = quartiles[1][1] / quartiles[0][1]
+        expected = np.asarray(sides[PRODUCTS](*arrays))
+        for name, function in sides.items():
+            # Sums of whole numbers are exact in any order.
+            np.testing.assert_array_equal(np.asarray(function(*arrays)), expected, err_msg=name)
+        calls = {name: partial(function, *arrays) for name, function in sides.items()}
+        seconds = in_turn(calls, options.rounds)
+        quartiles = {name: 1000 * np.percentile(seconds[name], (25, 50, 75)) for name in sides}
+        cells = [
+            f"{middle:7.1f} ({low:.1f}-{high:.1f}) {quartiles[PRODUCTS][1] / middle:5.2f}"
+            for low, middle, high in quartiles.values()
+        ]
         layer = f"{channels} to {filters}, {size}x{size}"
-        yield f"{layer:24}{cells[0]:>22}{cells[1]:>22}{ratio:7.2f}"
+        yield f"{layer:24}" + "".join(f"{cell:>25}" for cell in cells)
 
 
-def _compiled(operand):
+def _compiled(operand, parts):
+    """f(operand of two values, outputs' gradient, size) of every side, by its name."""
     from theano_engine import T, theano
-    from theano_engine.ops.gradient_conv import (
-        BinaryConvFilterGradient,
-        BinaryConvInputGradient,
-        ConvFilterGradient,
-    )
+    from theano_engine.ops import gradient_conv, tiled_gradient
 
     other, top, shape = T.tensor4(), T.tensor4(), T.lvector()
-    convolution = ("half", (1, 1), True)
+    convolution, inputs = ("half", (1, 1), True), (other, top, shape[0], shape[1])
     if operand == "images":
-        sides = (
-            BinaryConvInputGradient(*convolution, -1, 1)(other, top, shape[0], shape[1]),
-            T.nnet.abstract_conv.AbstractConv2d_gradInputs(border_mode="half")(other, top, shape),
-        )
+        lookups = gradient_conv.BinaryConvInputGradient
+        tiles = tiled_gradient.TiledConvInputGradient
+        products = T.nnet.abstract_conv.AbstractConv2d_gradInputs(border_mode="half")
+        by_products = products(other, top, shape)
     else:
-        sides = (
-            BinaryConvFilterGradient(*convolution, -1, 1)(other, top, shape[0], shape[1]),
-            ConvFilterGradient(*convolution)(other, top, shape[0], shape[1]),
-        )
-    return [theano.function([other, top, shape], theano.Out(s, borrow=True)) for s in sides]
+        lookups = gradient_conv.BinaryConvFilterGradient
+        tiles = tiled_gradient.TiledConvFilterGradient
+        by_products = gradient_conv.ConvFilterGradient(*convolution)(*inputs)
+    sides = {f"tiles, {n} part{'s'[: n - 1]}": tiles(*convolution, -1, 1, n) for n in parts}
+    sides = {**sides, "lookups": lookups(*convolution, -1, 1)}
+    outputs = {name: op(*inputs) for name, op in sides.items()}
+    return {
+        name: theano.function([other, top, shape], theano.Out(output, borrow=True))
+        for name, output in {**outputs, PRODUCTS: by_products}.items()
+    }
 
 
 def _arrays(operand, images, filters):
