@@ -167,7 +167,7 @@ TARGET_TILES __attribute__((noinline)) static void multiply_group(const InputGra
 static bool input_gradient(const Geometry& g, const Array4& filters, const Array4& top, float low,
                            float high, int parts, int threads, float* gradient) {
     const InputGradientPlan plan(g, parts);
-    const Scratch packed(plan.filter_lines() * sizeof(Line));
+    const Scratch packed(plan.filter_lines() * sizeof(Line), Scratch::UNSET);
     if (!packed.get<Line>()) return false;
     // Where images are few, the channels of a group are shared out; each share packs it again.
     const ptrdiff_t wanted = threads > 1 ? ceil_div(2 * threads, greatest(plan.grid.groups, 1)) : 1;
