@@ -104,17 +104,24 @@ TARGET_TILES __attribute__((noinline)) static void add_group(const FilterGradien
     const ptrdiff_t at_once = 4;
     const Geometry& g = plan.g;
     const Grid& grid = plan.grid;
-    for (ptrdiff_t first = 0; first < grid.group_tiles(); first += at_once)
-        for (ptrdiff_t tap = 0; tap < plan.taps(); tap++) {
-            Sums sums;
-            sums.load(totals + tap * 4 * SIDE);
-            for (ptrdiff_t tile = first; tile < least(first + at_once, grid.group_tiles()); tile++)
-                sums.add(
-                    top + tile * plan.tile_lines(), SIDE, 2 * SIDE, plan.parts,
-                    images + grid.tile_line(tile, tap / g.filter_columns, tap % g.filter_columns),
-                    grid.lines());
-            sums.store(totals + tap * 4 * SIDE);
+    for (ptrdiff_t first = 0; first < grid.group_tiles(); first += at_once) {
+        const ptrdiff_t count = least(at_once, grid.group_tiles() - first);
+        const Line *a[at_once], *b[at_once];
+        for (ptrdiff_t k = 0; k < count; k++) {
+            a[k] = top + (first + k) * plan.tile_lines();
+            b[k] = images + grid.start(first + k);
         }
+        Line* total = totals;
+        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
+            for (ptrdiff_t j = 0; j < g.filter_columns; j++, total += 4 * SIDE) {
+                Sums sums;
+                sums.load(total);
+                for (ptrdiff_t k = 0; k < count; k++)
+                    sums.add(a[k], SIDE, 2 * SIDE, plan.parts, b[k] + grid.line(i, j),
+                             grid.lines());
+                sums.store(total);
+            }
+    }
 }
 
 static void write_filters(const FilterGradientPlan& plan, const Line* totals, ptrdiff_t filter,

@@ -33,9 +33,10 @@ struct Grid {
     }
     // Of a group, with those that tiles and transpositions at the end reach beyond it.
     ptrdiff_t lines() const { return rows * columns * beside + SIDE * beside; }
-    // The line at which a group's tile begins, the filter's tap at (row, column) of it.
-    ptrdiff_t tile_line(ptrdiff_t tile, ptrdiff_t row, ptrdiff_t column) const {
-        return line(tile / row_tiles + row, column) + tile % row_tiles * SIDE;
+    // The line at which a group's tile begins, the filter's tap at (0, 0) of it; at another tap it
+    // lies `line` of the tap further on.
+    ptrdiff_t start(ptrdiff_t tile) const {
+        return line(tile / row_tiles, 0) + tile % row_tiles * SIDE;
     }
 
   private:

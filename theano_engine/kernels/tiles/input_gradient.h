@@ -140,19 +140,16 @@ TARGET_TILES __attribute__((noinline)) static void multiply_group(const InputGra
     Line result[4 * SIDE];
     for (ptrdiff_t tile = 0; tile < grid.group_tiles(); tile += 2) {
         const ptrdiff_t other = least(tile + 1, grid.group_tiles() - 1);
-        const ptrdiff_t distance = grid.tile_line(other, 0, 0) - grid.tile_line(tile, 0, 0);
+        const ptrdiff_t start = grid.start(tile), distance = grid.start(other) - start;
+        const Line* b = filters + block * plan.depth * plan.block_lines();
         Sums sums;
         sums.clear();
-        for (ptrdiff_t deep = 0; deep < plan.depth; deep++)
-            for (ptrdiff_t tap = 0; tap < plan.taps(); tap++) {
-                const ptrdiff_t row = g.filter_rows - 1 - tap / g.filter_columns;
-                const ptrdiff_t column = g.filter_columns - 1 - tap % g.filter_columns;
-                sums.add(
-                    top + deep * plan.parts * part + grid.tile_line(tile, row, column), distance,
-                    part, plan.parts,
-                    filters + (block * plan.depth + deep) * plan.block_lines() + tap * 2 * SIDE,
-                    SIDE);
-            }
+        for (ptrdiff_t deep = 0; deep < plan.depth; deep++) {
+            const Line* a = top + deep * plan.parts * part + start;
+            for (ptrdiff_t i = g.filter_rows - 1; i >= 0; i--)
+                for (ptrdiff_t j = g.filter_columns - 1; j >= 0; j--, b += 2 * SIDE)
+                    sums.add(a + grid.line(i, j), distance, part, plan.parts, b, SIDE);
+        }
         sums.store(result);
         for (int half = 0; half < 2; half++)
             for (int n = 0; n < 2; n++)
