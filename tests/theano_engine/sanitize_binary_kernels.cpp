@@ -66,7 +66,7 @@ static bool check_convolution(Coding coding, const Geometry& g) {
     const Floats expected = plain_convolution(g, images, filters);
     Floats found(expected.size(), -99);
     const Images source = {images.data(), NULL};
-    if (convolve(2, g, coding, source, filters.data(), 1, found.data()) != DONE) return false;
+    if (convolve(2, g, coding, source, filters.data(), 1, NULL, found.data()) != DONE) return false;
     if (!same("convolution", found, expected)) return false;
 
     // Signs of the sums after pooling, as floats and as bits; then the bits as images.
@@ -93,7 +93,7 @@ static bool check_convolution(Coding coding, const Geometry& g) {
     const Floats after = plain_convolution(next, values, more);
     Floats found_after(after.size(), -99);
     const Images packed = {NULL, planes.data()};
-    convolve(2, next, SIGN, packed, more.data(), 1, found_after.data());
+    convolve(2, next, SIGN, packed, more.data(), 1, NULL, found_after.data());
     return same("convolution of packed signs", found_after, after);
 }
 

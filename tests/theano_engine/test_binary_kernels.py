@@ -155,6 +155,24 @@ def test_nan_in_a_matrix_spoils_its_row_or_column(instruction_set):
     np.testing.assert_array_equal(found, left @ right)
 
 
+@pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_bias_is_added_as_float_arithmetic_adds_it(instruction_set, threads):
+    """Thirds: each sum is rounded, once."""
+    generator = np.random.RandomState(8)
+    images = generator.choice([-1, 1], (2, 35, 6, 7)).astype(np.float32)
+    filters = generator.choice([-1, 1], (21, 35, 3, 3)).astype(np.float32)
+    images[1, 33, 2, 1] = filters[4, 3, 1, 1] = np.nan
+    bias = (generator.randint(-99, 99, 42) / 3).astype(np.float32)[::2]
+    x, w, b = T.tensor4(), T.tensor4(), T.vector()
+    outputs = [BinaryConv2d((1, 2))(x, w), BinaryConv2d((1, 2))(x, w, b)]
+    with kernels_with(instruction_set, threads):
+        plain, added = theano.function([x, w, b], outputs, mode=AS_GIVEN)(images, filters, bias)
+    np.testing.assert_array_equal(added, plain + bias[:, np.newaxis, np.newaxis])
+    interpreted = theano.function([x, w, b], outputs[1], mode=theano.Mode("py", None))
+    np.testing.assert_array_equal(interpreted(images, filters, bias), added)
+
+
 def test_operands_that_do_not_fit_are_refused():
     x, w = T.tensor4(), T.tensor4()
     convolve = theano.function([x, w], BinaryConv2d()(x, w), mode=AS_GIVEN)
@@ -163,11 +181,15 @@ def test_operands_that_do_not_fit_are_refused():
         convolve(ones, np.ones((1, 3, 2, 2), np.float32))
     with pytest.raises(ValueError, match="filters of 5 x 1 do not fit into images of 4 x 4"):
         convolve(ones, np.ones((1, 2, 5, 1), np.float32))
+    bias = theano.function([x, w], BinaryConv2d()(x, w, w[:, 0, 0, 0][1:]), mode=AS_GIVEN)
+    with pytest.raises(ValueError, match="a bias of 2 values does not go with 3 filters"):
+        bias(ones, np.ones((3, 2, 2, 2), np.float32))
     a, b = T.matrix(), T.matrix()
     dot = theano.function([a, b], BinaryDot()(a, b), mode=AS_GIVEN)
     with pytest.raises(ValueError, match="x of 2 columns does not go with w of 3 rows"):
         dot(np.ones((1, 2), np.float32), np.ones((3, 1), np.float32))
-    for op, operands in ((BinaryConv2d(), (x, T.dtensor4())), (BinaryDot(), (T.dmatrix(), b))):
+    wrong = [(BinaryConv2d(), (x, T.dtensor4())), (BinaryConv2d(), (x, w, T.dvector()))]
+    for op, operands in (*wrong, (BinaryDot(), (T.dmatrix(), b))):
         with pytest.raises(TypeError, match="float32"):
             op(*operands)
 

@@ -29,15 +29,20 @@ def failing_rewrites_fail_the_test():
 tanh, sigmoid = binary_net.binary_tanh_unit, binary_net.binary_sigmoid_unit
 
 
-def ops_of(*outputs):
-    """The Ops of the rewritten graph of `outputs`, in order."""
+def nodes_of(*outputs):
+    """The nodes of the rewritten graph of `outputs`, in order."""
     inputs = [
         x
         for x in theano.gof.graph.inputs(outputs)
         if not isinstance(x, (theano.gof.Constant, theano.compile.SharedVariable))
     ]
     function = theano.function(inputs, list(outputs), mode=REWRITTEN, on_unused_input="ignore")
-    return [node.op for node in function.maker.fgraph.toposort()]
+    return function.maker.fgraph.toposort()
+
+
+def ops_of(*outputs):
+    """Their Ops."""
+    return [node.op for node in nodes_of(*outputs)]
 
 
 def only(kind, ops):
@@ -84,6 +89,34 @@ x4, x2 = T.tensor4("x4"), T.matrix("x2")
 def test_images_are_recognised_by_how_they_are_computed(images, unit):
     found = only(BinaryConv2d, ops_of(convolved(images, signs_of(filters()))))
     assert (found.unit_images, found.scale) == (unit, 1.0)
+
+
+bias = T.vector("bias").dimshuffle("x", 0, "x", "x")
+binary_convolution = convolved(tanh(x4), signs_of(filters()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("total", [binary_convolution + bias, bias + binary_convolution])
+def test_a_bias_is_added_within_the_convolution(total):
+    (convolution,) = [n for n in nodes_of(T.sqr(total)) if isinstance(n.op, BinaryConv2d)]
+    assert len(convolution.inputs) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [binary_convolution + bias, T.exp(binary_convolution)],
+        [binary_convolution + T.tensor4()],
+        [binary_convolution + T.vector()],
+        [binary_convolution + T.dvector().dimshuffle("x", 0, "x", "x")],
+        [binary_convolution - bias],
+        [binary_convolution * bias],
+    ],
+)
+def test_other_sums_stay_outside_the_convolution(outputs):
+    (convolution,) = [n for n in nodes_of(*outputs) if isinstance(n.op, BinaryConv2d)]
+    assert len(convolution.inputs) == 2
 
 
 @pytest.mark.slow

@@ -18,9 +18,10 @@ class BinaryConv2d(KernelOp):
     """The 2-D convolution of images of two values with filters of two values, exact.
 
     Inputs: images (batch, channels, rows, columns) and filters (filters, channels, rows, columns),
-    float32. Output: (batch, filters, output rows, output columns) float32, bit for bit the
-    zero-padded convolution of `theano.tensor.nnet.conv2d` wherever float sums of the products are
-    exact: the magnitudes have to be powers of two.
+    float32, and, where there is one, a bias (filters,) float32. Output: (batch, filters, output
+    rows, output columns) float32, bit for bit the zero-padded convolution of
+    `theano.tensor.nnet.conv2d`, plus the bias, wherever float sums of the products are exact: the
+    magnitudes have to be powers of two.
 
     images : -a or +a each; with `unit_images` 0 or 1. filters : -h or +h each. `scale` : a * h.
     border_mode : "valid", "half", "full", or the rows and columns of padding on each side.
@@ -69,16 +70,22 @@ class BinaryConv2d(KernelOp):
         self.real_images = bool(real_images)
         self.scale = float(scale)
 
-    def make_node(self, images, filters):
+    def make_node(self, images, filters, bias=None):
         images, filters = as_tensor_variable(images), as_tensor_variable(filters)
-        for name, variable in (("images", images), ("filters", filters)):
-            if variable.ndim != 4 or variable.dtype != "float32":
-                raise TypeError(f"BinaryConv2d: {name} must be 4-D float32, not {variable.type}")
+        inputs = {"images": (images, 4), "filters": (filters, 4)}
+        if bias is not None:
+            inputs["bias"] = (as_tensor_variable(bias), 1)
+        for name, (variable, ndim) in inputs.items():
+            if variable.ndim != ndim or variable.dtype != "float32":
+                raise TypeError(
+                    f"BinaryConv2d: {name} must be {ndim}-D float32, not {variable.type}"
+                )
         broadcastable = (images.broadcastable[0], filters.broadcastable[0], False, False)
-        return Apply(self, [images, filters], [TensorType("float32", broadcastable)()])
+        variables = [variable for variable, _ in inputs.values()]
+        return Apply(self, variables, [TensorType("float32", broadcastable)()])
 
     def infer_shape(self, node, shapes):
-        images, filters = shapes
+        images, filters = shapes[:2]
         pads = (self.pad_rows, self.pad_columns)
         border_mode = {(HALF, HALF): "half", (FULL, FULL): "full"}.get(pads, pads)
         subsample = (self.stride_rows, self.stride_columns)
@@ -90,7 +97,7 @@ class BinaryConv2d(KernelOp):
         return tuple(resolved(pad, size) for pad, size in sizes)
 
     def perform(self, node, inputs, outputs, params):
-        images, filters = inputs
+        images, filters, *bias = inputs
         if images.shape[1] != filters.shape[1]:
             raise ValueError(
                 f"images of {images.shape[1]} channels do not go with filters of {filters.shape[1]}"
@@ -116,13 +123,20 @@ class BinaryConv2d(KernelOp):
                     column : column + last_column + 1 : self.stride_columns,
                 ]
                 total = total + np.einsum("ncyx,fc->nfyx", seen, filters[:, :, row, column])
-        outputs[0][0] = np.ascontiguousarray(total, np.float32)
+        result = np.ascontiguousarray(total, np.float32)
+        for values in bias:
+            result += values[:, np.newaxis, np.newaxis]
+        outputs[0][0] = result
 
     def c_code(self, node, name, inputs, outputs, sub):
+        bias = {"begin": "", "values": "NULL"}
+        if len(inputs) == 3:
+            bias = {"begin": C_BIAS % {"bias": inputs[2], **sub}, "values": "bias.data()"}
         return C_CODE % {
             "images": inputs[0],
             "filters": inputs[1],
             "out": outputs[0],
+            **bias,
             "geometry": CONV_GEOMETRY % {**sub, "planes": "filter_sizes[1]"},
             **sub,
         }
@@ -169,11 +183,22 @@ CONV_GEOMETRY = """
     }
 """
 
+C_BIAS = """
+    Contiguous bias(%(bias)s);
+    if (!bias.array) { %(fail)s }
+    if (PyArray_DIM(bias.array, 0) != (npy_intp)geometry.filters) {
+        PyErr_Format(PyExc_ValueError, "a bias of %%zd values does not go with %%zd filters",
+                     (Py_ssize_t)PyArray_DIM(bias.array, 0), (Py_ssize_t)geometry.filters);
+        %(fail)s
+    }
+"""
+
 C_CODE = """
 {
     Contiguous images(%(images)s), filters(%(filters)s);
     if (!images.array || !filters.array) { %(fail)s }
     %(geometry)s
+    %(begin)s
     npy_intp shape[4] = {(npy_intp)geometry.images, (npy_intp)geometry.filters,
                          (npy_intp)geometry.out_rows(), (npy_intp)geometry.out_columns()};
     if (!fresh_output(&%(out)s, 4, shape)) { %(fail)s }
@@ -181,7 +206,8 @@ C_CODE = """
     binary::Status status;
     Py_BEGIN_ALLOW_THREADS
     status = binary::convolve(kernel_threads(), geometry, coding, source,
-                              filters.data(), %(params)s->scale, (float*)PyArray_DATA(%(out)s));
+                              filters.data(), %(params)s->scale, %(values)s,
+                              (float*)PyArray_DATA(%(out)s));
     Py_END_ALLOW_THREADS
     if (status == binary::NO_MEMORY) { PyErr_NoMemory(); %(fail)s }
 }

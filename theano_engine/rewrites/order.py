@@ -8,7 +8,7 @@ matrix products), elementwise fusion 49, in-place work 75. At one position the n
 - 1.4 to 1.42: in that form the activation around batch norm is recognised.
 - 1.43: before `BlasOpt` computes a dense layer's gradient g once for v' and, scaled in the product,
   once more for m'.
-- 1.6 to 1.66: before `BlasOpt` and `conv_gemm` lower the float Ops.
+- 1.6 to 1.67: before `BlasOpt` and `conv_gemm` lower the float Ops.
 - 48.4: before `conv_gemm` does.
 - 48.45: what is left of the gradients of filters.
 - 48.8: after all that recognise binary operands by how they are computed, and before fusion.
@@ -51,6 +51,7 @@ ORDER = (
     (1.64, binary_signs.binary_reshaped_rounding, INPUTS_FIRST, ("binary",)),
     (1.65, binary_signs.binary_conv_signs, OUTPUTS_FIRST, ("binary",)),
     (1.66, binary_signs.binary_packed_signs, INPUTS_FIRST, ("binary",)),
+    (1.67, binary_conv.binary_conv_bias, INPUTS_FIRST, ("binary",)),
     (48.4, gradient_conv.binary_conv_filter_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
     (48.4, gradient_conv.binary_conv_input_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
     (48.4, mixed_conv.mixed_conv, INPUTS_FIRST, ("binary", ON_REQUEST)),

@@ -276,11 +276,18 @@ struct Shares {
     }
 };
 
-// out (images, filters, out_rows, out_columns) = scale * the convolution of the codes: images of
-// `coding` (-a/+a or 0/1; a's size is part of `scale`), filters -h/+h. All arrays are C-contiguous.
-// Real images are convolved with the filters as they are.
+// Adds bias[f] to plane number f.
+inline void add_bias(const float* bias, size_t planes, size_t pixels, float* out) {
+    for (size_t f = 0; f < planes; ++f)
+        for (size_t pixel = 0; pixel < pixels; ++pixel) out[f * pixels + pixel] += bias[f];
+}
+
+// out (images, filters, out_rows, out_columns) = scale * the convolution of the codes + bias
+// (filters) or, where that is NULL, nothing: images of `coding` (-a/+a or 0/1; a's size is part of
+// `scale`), filters -h/+h. All arrays are C-contiguous. Real images are convolved with the filters
+// as they are.
 inline Status convolve(int threads, const Geometry& g, Coding coding, const Images& images,
-                       const float* filters, float scale, float* out) {
+                       const float* filters, float scale, const float* bias, float* out) {
     if (!g.images || !g.filters || !g.out_pixels()) return DONE;
     Convolution convolution(g, coding, filters, scale);
     if (!convolution.allocated()) return NO_MEMORY;
@@ -300,8 +307,10 @@ inline Status convolve(int threads, const Geometry& g, Coding coding, const Imag
             const size_t last = shares.last((size_t)unit, g.filters);
             if (no_memory || first >= last) continue;
             columns.fill(images, number, coding);
-            convolution.multiply(columns, first, last,
-                                 out + (number * g.filters + first) * g.out_pixels());
+            float* planes = out + (number * g.filters + first) * g.out_pixels();
+            convolution.multiply(columns, first, last, planes);
+            // While they are in the cache.
+            if (bias) add_bias(bias + first, last - first, g.out_pixels(), planes);
         }
     }
     return no_memory ? NO_MEMORY : DONE;

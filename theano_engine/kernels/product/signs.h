@@ -70,14 +70,21 @@ struct Outcomes {
     float low, high, nan;
 };
 
-inline void choose(const Signs& signs, const Outcomes& outcomes, const float* values, size_t lanes,
-                   float* __restrict__ out) {
+// The comparison and the outcomes are known before the loop, which is vector code only then.
+template <bool ABOVE>
+inline void choose_lanes(const Outcomes outcomes, const float* values, size_t lanes,
+                         float* __restrict__ out) {
+    const float low = outcomes.low, high = outcomes.high, nan = outcomes.nan;
     for (size_t lane = 0; lane < lanes; ++lane) {
         const float value = values[lane];
-        const bool high = signs.above ? value > 0.5f : value >= 0.5f;
-        const float known = high ? outcomes.high : outcomes.low;
-        out[lane] = value != value ? outcomes.nan : known;
+        const float known = (ABOVE ? value > 0.5f : value >= 0.5f) ? high : low;
+        out[lane] = value != value ? nan : known;
     }
+}
+
+inline void choose(const Signs& signs, const Outcomes& outcomes, const float* values, size_t lanes,
+                   float* __restrict__ out) {
+    (signs.above ? choose_lanes<true> : choose_lanes<false>)(outcomes, values, lanes, out);
 }
 
 // Adds one channel's bits to a plane of words; a bit is set where the value is high (`ones_high`:
