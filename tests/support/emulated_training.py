@@ -1,9 +1,9 @@
-"""An epoch of the recorded training with its gradients multiplied in tiles.
+"""An epoch of the recorded training with its gradients multiplied in AMX's tiles.
 
-    python tests/support/emulated_training.py [LIBRARY]
+    python tests/support/emulated_training.py LIBRARY
 
-prints JSON: the losses of the steps, and how many products of tiles were emulated. With LIBRARY,
-which emulates AMX once it is loaded, the kernels are compiled for AMX; else for this processor.
+prints JSON: the losses of the steps, and how many products of tiles LIBRARY has emulated, which
+carries out AMX's instructions once it is loaded.
 """
 
 from __future__ import annotations
@@ -45,20 +45,18 @@ def compiled_for_tiles(op_type):
     op_type.c_support_code = for_tiles
 
 
-def main(library: str | None) -> None:
-    products = None
-    if library:
-        products = ctypes.CDLL(library).emulated_products
-        products.restype = ctypes.c_long
-        for op_type in (TiledConvInputGradient, TiledConvFilterGradient):
-            compiled_for_tiles(op_type)
+def main(library: str) -> None:
+    products = ctypes.CDLL(library).emulated_products
+    products.restype = ctypes.c_long
+    for op_type in (TiledConvInputGradient, TiledConvFilterGradient):
+        compiled_for_tiles(op_type)
     # Rewrites ask this alone; the other kernels are compiled for the processor that there is.
     supports = processor.supports
     processor.supports = lambda name: name == processor.TILES or supports(name)
     with np.load(PROJECT / "tests" / "data" / "original_tanh.npz") as recorded:
         losses, _ = oracle_network.Recorded(recorded).train(epochs=1)
-    print(json.dumps([[float(loss) for loss in losses], products() if products else 0]))
+    print(json.dumps([[float(loss) for loss in losses], products()]))
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [None]))
+    main(sys.argv[1])

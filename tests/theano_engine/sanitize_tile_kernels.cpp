@@ -221,7 +221,7 @@ int main() {
     syscall(158, 0x1023, 18);
 #endif
     uint64_t of_one_thread = 0;
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int threads = 1; threads <= 3; threads += 2) {
         state = 88172645u;
         digest = 14695981039346656037u;
         if (!convolutions(threads)) return 1;
