@@ -43,7 +43,7 @@ LEVELS = tuple(_added)
 
 
 class InstructionSetError(UserError, ValueError):
-    """The environment names an instruction set that does not exist."""
+    """The environment names an instruction set, or a number of parts, that does not exist."""
 
 
 def cap() -> str:
@@ -68,7 +68,7 @@ def level() -> str:
 def told() -> str:
     """The verdict, and why it is not `TILES` where the processor and the user's cap would do."""
     verdict = level()
-    wanted = cap() == TILES and flags().issuperset(n for added in _X86.values() for n in added)
+    wanted = cap() == TILES and flags().issuperset(n for added in _added.values() for n in added)
     return f"{verdict} ({TILES}: {tiles_refused()})" if wanted and verdict != TILES else verdict
 
 
@@ -79,8 +79,9 @@ def gradient_parts() -> int:
     InstructionSetError where the environment names another number.
     """
     named = os.environ.get(PARTS_VARIABLE) or str(MOST_PARTS)
-    if named not in ("1", "2", "3"):
-        raise InstructionSetError(f"{PARTS_VARIABLE}={named}: choose one of 1, 2, 3")
+    allowed = [str(count) for count in range(1, MOST_PARTS + 1)]
+    if named not in allowed:
+        raise InstructionSetError(f"{PARTS_VARIABLE}={named}: choose one of {', '.join(allowed)}")
     return int(named)
 
 

@@ -1,7 +1,6 @@
 // AMX on a processor without it: whoever links or loads this has the instructions that the kernels
-// use carried out where the processor refuses them, after Intel's manual (Instruction Set
-// Extensions Programming Reference, chapter "Intel AMX"). Any other illegal instruction ends the
-// program.
+// use carried out where the processor refuses them, as Intel describes them. Any other illegal
+// instruction ends the program.
 //
 // Products are rounded by the processor's own fused multiply-add, which takes and gives zeros for
 // subnormal numbers meanwhile, as tiles do.

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from support import oracle_network
-from support.project import PROJECT, check_one_line, run_script
+from support.project import PROJECT
 
 from theano_engine import T, machine, processor, theano
 from theano_engine.ops.tiled_gradient import (
@@ -22,18 +22,23 @@ from theano_engine.setup import compiler
 KERNELS = PROJECT / "theano_engine" / "kernels"
 HERE = PROJECT / "tests" / "theano_engine"
 
+TILES = processor.TILES
 TILED = (TiledConvFilterGradient, TiledConvInputGradient)
 ALL_FLAGS = frozenset(
     flag for added in processor.ARCHITECTURES["x86_64"].values() for flag in added
 )
-on_x86 = pytest.mark.skipif(processor.TILES not in processor.LEVELS, reason="of x86-64 alone")
+on_x86 = pytest.mark.skipif(TILES not in processor.LEVELS, reason="of x86-64 alone")
+
+
+def choose_tiles(monkeypatch):
+    """Have graphs rewritten as for a processor with tiles; kernels are compiled for this one."""
+    supports = processor.supports
+    monkeypatch.setattr(processor, "supports", lambda name: name == TILES or supports(name))
 
 
 @pytest.fixture
 def chosen(monkeypatch):
-    """Graphs are rewritten as for a processor with tiles; kernels are compiled for this one."""
-    supports = processor.supports
-    monkeypatch.setattr(processor, "supports", lambda name: name == "amx" or supports(name))
+    choose_tiles(monkeypatch)
 
 
 def tiled_ops(**convolution):
@@ -67,8 +72,7 @@ def test_what_tiles_do_not_cover_is_looked_up(chosen):
 def in_tiles(oracle):
     """Losses and validations of the recorded training with its gradients multiplied in tiles."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        supports = processor.supports
-        monkeypatch.setattr(processor, "supports", lambda name: name == "amx" or supports(name))
+        choose_tiles(monkeypatch)
         recorded = oracle_network.Recorded(oracle)
     nodes = recorded.step.maker.fgraph.apply_nodes
     assert {type(node.op) for node in nodes} >= set(TILED)
@@ -132,7 +136,7 @@ def emulator(tmp_path_factory):
 @pytest.mark.parametrize("optimised", ["-O1", "-O3"])
 def test_amx_has_the_bits_of_the_portable_form(optimised, emulator, tmp_path):
     told = set()
-    for level, libraries in (("portable", []), (processor.TILES, ["-Wl,--no-as-needed", emulator])):
+    for level, libraries in (("portable", []), (TILES, ["-Wl,--no-as-needed", emulator])):
         program = tmp_path / level
         flags = ["-std=c++11", optimised, "-ffp-contract=off", "-fopenmp", f"-I{KERNELS}", "-w"]
         flags.append(f"-DKERNEL_INSTRUCTION_SET={processor.LEVELS.index(level)}")
@@ -160,14 +164,3 @@ def test_leave_makes_it_the_level_and_records_the_parts(monkeypatch):
     monkeypatch.setenv(processor.PARTS_VARIABLE, "2")
     told = machine.describe()
     assert (told["instruction set"], told["gradient parts"]) == ("amx", 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("named", ["4", "two"])
-def test_another_number_of_parts_is_refused_before_anything_is_built(named, tmp_path):
-    environment = {processor.PARTS_VARIABLE: named}
-    environment["THEANO_FLAGS"] = f"base_compiledir={tmp_path / 'compiled'}"
-    arguments = ("--synthetic", "--width", "0.0625", "--epochs", "1", "--train-size", "60")
-    done = run_script("svhn_random_labels.py", *arguments, cwd=tmp_path, **environment)
-    check_one_line(done, f"{processor.PARTS_VARIABLE}={named}: choose one of 1, 2, 3")
-    assert not (tmp_path / "compiled").exists()

@@ -41,8 +41,8 @@ TARGET_TILES static void pack_images(const FilterGradientPlan& plan, const Array
     const ptrdiff_t last_row = least(g.rows, grid.rows - g.pad_rows);
     const ptrdiff_t last_column = least(g.columns, grid.columns - g.pad_columns);
     for (ptrdiff_t side = 0; side < grid.beside; side++)
-        for (ptrdiff_t y = greatest(0, -g.pad_rows); y < last_row; y++)
-            for (ptrdiff_t x = greatest(0, -g.pad_columns); x < last_column; x += SIDE) {
+        for (ptrdiff_t y = 0; y < last_row; y++)
+            for (ptrdiff_t x = 0; x < last_column; x += SIDE) {
                 const ptrdiff_t count = least(SIDE, last_column - x);
                 Line pixels[SIDE];
                 memset(pixels, 0, sizeof pixels);
@@ -152,21 +152,21 @@ static bool filter_gradient(const Geometry& g, const Array4& images, const Array
     const ptrdiff_t shares = greatest(1, least(plan.width, wanted));
     const ptrdiff_t most = ceil_div(plan.width, shares);
     bool complete = true;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) reduction(&& : complete)
     {
         const Scratch top_lines(plan.top_lines() * sizeof(Line), Scratch::UNSET);
         const Scratch sums(most * plan.sum_lines() * sizeof(Line), Scratch::UNSET);
-        const bool usable = top_lines.get<Line>() && sums.get<Line>();
+        complete = top_lines.get<Line>() && sums.get<Line>();
         const Configured configured;
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t unit = 0; unit < grid.groups * plan.width * 2; unit++)
-            if (usable)
+            if (complete)
                 pack_images(plan, images, bits_of(low), bits_of(high), 0.5f * (low + high),
                             unit / (plan.width * 2), unit % (plan.width * 2) * SIDE,
                             packed.get<Line>() + unit * grid.lines());
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t item = 0; item < plan.depth * shares; item++) {
-            if (!usable) continue;
+            if (!complete) continue;
             const ptrdiff_t filter = item / shares * 2 * SIDE, share = item % shares;
             const ptrdiff_t first = plan.width * share / shares;
             const ptrdiff_t last = plan.width * (share + 1) / shares;
@@ -181,10 +181,6 @@ static bool filter_gradient(const Geometry& g, const Array4& images, const Array
             for (ptrdiff_t block = first; block < last; block++)
                 write_filters(plan, sums.get<Line>() + (block - first) * plan.sum_lines(), filter,
                               block * 2 * SIDE, gradient);
-        }
-        if (!usable) {
-#pragma omp atomic write
-            complete = false;
         }
     }
     return complete;

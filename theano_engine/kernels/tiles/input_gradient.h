@@ -170,31 +170,27 @@ static bool input_gradient(const Geometry& g, const Array4& filters, const Array
     const ptrdiff_t wanted = threads > 1 ? ceil_div(2 * threads, greatest(plan.grid.groups, 1)) : 1;
     const ptrdiff_t shares = greatest(1, least(plan.width, wanted));
     bool complete = true;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(threads) reduction(&& : complete)
     {
         const Scratch top_lines(plan.top_lines() * sizeof(Line));
         const Scratch staged(plan.staged_words() * sizeof(uint32_t));
-        const bool usable = top_lines.get<Line>() && staged.get<uint32_t>();
+        complete = top_lines.get<Line>() && staged.get<uint32_t>();
         const Configured configured;
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t block = 0; block < plan.width * plan.depth; block++)
-            if (usable)
+            if (complete)
                 pack_filters(plan, filters, bits_of(low), bits_of(high), 0.5f * (low + high), block,
                              staged.get<uint32_t>(),
                              packed.get<Line>() + block * plan.block_lines());
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t item = 0; item < plan.grid.groups * shares; item++) {
-            if (!usable) continue;
+            if (!complete) continue;
             const ptrdiff_t group = item / shares, share = item % shares;
             pack_top(plan, top, group, top_lines.get<Line>());
             for (ptrdiff_t block = plan.width * share / shares;
                  block < plan.width * (share + 1) / shares; block++)
                 multiply_group(plan, top_lines.get<Line>(), packed.get<Line>(), group, block,
                                gradient);
-        }
-        if (!usable) {
-#pragma omp atomic write
-            complete = false;
         }
     }
     return complete;
