@@ -9,27 +9,16 @@
 
 #include "adam_step.h"
 #include "batch_norm.h"
+#include "plain_convolution.h"
 #include "product/filter_gradient.h"
 #include "sign_sums/filter_gradient.h"
 #include "sign_sums/input_gradient.h"
 #include "sign_sums/mixed_convolution.h"
 #include "pool.h"
 
-typedef std::vector<float> Floats;
-
-static uint32_t state = 2463534242u;
-
-static uint32_t next_random() { return (state = state * 1664525u + 1013904223u) >> 8; }
-
 static Floats whole_numbers(size_t size, int span) {
     Floats values(size);
     for (float& value : values) value = (float)((int)(next_random() % (2 * span + 1)) - span);
-    return values;
-}
-
-static Floats two_valued(size_t size, float low, float high) {
-    Floats values(size);
-    for (float& value : values) value = next_random() & 1 ? high : low;
     return values;
 }
 
@@ -40,19 +29,6 @@ static bool same(const char* what, const Floats& found, const Floats& expected, 
             return false;
         }
     return true;
-}
-
-static gradient_conv::Array4 array4(const Floats& values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
-    gradient_conv::Array4 array = {values.data(), {b * c * d, c * d, d, 1}};
-    return array;
-}
-
-// The same elements, stored from last to first.
-static gradient_conv::Array4 reversed4(const Floats& values, ptrdiff_t b, ptrdiff_t c,
-                                       ptrdiff_t d) {
-    if (values.empty()) return array4(values, b, c, d);
-    gradient_conv::Array4 array = {&values.back(), {-b * c * d, -c * d, -d, -1}};
-    return array;
 }
 
 // Fortran's sgemm of a transposed and a plain matrix.
@@ -75,29 +51,10 @@ static bool convolution(const gradient_conv::Geometry& g, float low, float high,
     const Floats top = whole_numbers(g.batch * g.filters * g.out_rows * g.out_columns, 9);
     const Floats backward(top.rbegin(), top.rend());
     Floats images_gradient(images.size()), filters_gradient(filters.size());
-    for (ptrdiff_t n = 0; n < g.batch; n++)
-        for (ptrdiff_t k = 0; k < g.filters; k++)
-            for (ptrdiff_t y = 0; y < g.out_rows; y++)
-                for (ptrdiff_t x = 0; x < g.out_columns; x++)
-                    for (ptrdiff_t c = 0; c < g.channels; c++)
-                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
-                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
-                                const ptrdiff_t row = y * g.row_stride + i - g.pad_rows;
-                                const ptrdiff_t column = x * g.column_stride + j - g.pad_columns;
-                                if (row < 0 || row >= g.rows || column < 0 || column >= g.columns)
-                                    continue;
-                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
-                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
-                                const ptrdiff_t image =
-                                    ((n * g.channels + c) * g.rows + row) * g.columns + column;
-                                const ptrdiff_t filter =
-                                    ((k * g.channels + c) * g.filter_rows + fi) * g.filter_columns +
-                                    fj;
-                                const float t =
-                                    top[((n * g.filters + k) * g.out_rows + y) * g.out_columns + x];
-                                images_gradient[image] += t * filters[filter];
-                                filters_gradient[filter] += t * images[image];
-                            }
+    each_term(g, [&](ptrdiff_t image, ptrdiff_t filter, ptrdiff_t output) {
+        images_gradient[image] += top[output] * filters[filter];
+        filters_gradient[filter] += top[output] * images[image];
+    });
     Floats found_images(images.size(), -1.0f), found_filters(filters.size(), -1.0f);
     const gradient_conv::Array4 w = array4(filters, g.channels, g.filter_rows, g.filter_columns);
     const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
@@ -124,21 +81,9 @@ static bool mixed_convolution(const gradient_conv::Geometry& g, bool two_valued_
     Floats found(expected.size(), -1.0f);
     const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
     const gradient_conv::Array4 w = array4(filters, g.channels, g.filter_rows, g.filter_columns);
-    size_t at = 0;
-    for (ptrdiff_t n = 0; n < g.batch; n++)
-        for (ptrdiff_t k = 0; k < g.filters; k++)
-            for (ptrdiff_t y = 0; y < g.out_rows; y++)
-                for (ptrdiff_t column = 0; column < g.out_columns; column++, at++)
-                    for (ptrdiff_t c = 0; c < g.channels; c++)
-                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
-                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
-                                const ptrdiff_t r = y + i - g.pad_rows;
-                                const ptrdiff_t s = column + j - g.pad_columns;
-                                if (r < 0 || r >= g.rows || s < 0 || s >= g.columns) continue;
-                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
-                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
-                                expected[at] += *x.at(n, c, r, s) * *w.at(k, c, fi, fj);
-                            }
+    each_term(g, [&](ptrdiff_t image, ptrdiff_t filter, ptrdiff_t output) {
+        expected[output] += images[image] * filters[filter];
+    });
     const bool done =
         two_valued_images
             ? gradient_conv::convolve_two_valued_images(g, x, w, -1, 1, threads, found.data())

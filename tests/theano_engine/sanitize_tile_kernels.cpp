@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "plain_convolution.h"
 #include "tiles/filter_gradient.h"
 #include "tiles/input_gradient.h"
 
@@ -16,14 +17,7 @@
 #define ROUNDS 10
 #endif
 
-typedef std::vector<float> Floats;
-using gradient_conv::Array4;
-using gradient_conv::Geometry;
-
-static uint32_t state = 88172645u;
 static uint64_t digest = 14695981039346656037u;
-
-static uint32_t next_random() { return (state = state * 1664525u + 1013904223u) >> 8; }
 
 static float uniform() { return (float)next_random() / 8388608.0f - 1; }
 
@@ -35,24 +29,6 @@ static Floats of_many_sizes(size_t size, int binary_orders) {
         value = ldexpf(uniform(), order);
     }
     return values;
-}
-
-static Floats two_valued(size_t size, float low, float high) {
-    Floats values(size);
-    for (float& value : values) value = next_random() & 1 ? high : low;
-    return values;
-}
-
-static Array4 array4(const Floats& values, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
-    const Array4 array = {values.data(), {b * c * d, c * d, d, 1}};
-    return array;
-}
-
-// The same elements, stored from last to first.
-static Array4 reversed4(const Floats& backward, ptrdiff_t b, ptrdiff_t c, ptrdiff_t d) {
-    if (backward.empty()) return array4(backward, b, c, d);
-    const Array4 array = {&backward.back(), {-b * c * d, -c * d, -d, -1}};
-    return array;
 }
 
 static void digest_of(const Floats& values) {
@@ -99,29 +75,10 @@ static bool convolution(const Geometry& g, float low, float high, int binary_ord
     const Floats backward(top.rbegin(), top.rend());
     const Floats filters_backward(filters.rbegin(), filters.rend());
     Expected of_images(images.size()), of_filters(filters.size());
-    for (ptrdiff_t n = 0; n < g.batch; n++)
-        for (ptrdiff_t k = 0; k < g.filters; k++)
-            for (ptrdiff_t y = 0; y < g.out_rows; y++)
-                for (ptrdiff_t x = 0; x < g.out_columns; x++)
-                    for (ptrdiff_t c = 0; c < g.channels; c++)
-                        for (ptrdiff_t i = 0; i < g.filter_rows; i++)
-                            for (ptrdiff_t j = 0; j < g.filter_columns; j++) {
-                                const ptrdiff_t row = y + i - g.pad_rows;
-                                const ptrdiff_t column = x + j - g.pad_columns;
-                                if (row < 0 || row >= g.rows || column < 0 || column >= g.columns)
-                                    continue;
-                                const ptrdiff_t fi = g.flip ? g.filter_rows - 1 - i : i;
-                                const ptrdiff_t fj = g.flip ? g.filter_columns - 1 - j : j;
-                                const size_t image =
-                                    ((n * g.channels + c) * g.rows + row) * g.columns + column;
-                                const size_t filter =
-                                    ((k * g.channels + c) * g.filter_rows + fi) * g.filter_columns +
-                                    fj;
-                                const double t =
-                                    top[((n * g.filters + k) * g.out_rows + y) * g.out_columns + x];
-                                of_images.add(image, t * filters[filter]);
-                                of_filters.add(filter, t * images[image]);
-                            }
+    each_term(g, [&](ptrdiff_t image, ptrdiff_t filter, ptrdiff_t output) {
+        of_images.add(image, (double)top[output] * filters[filter]);
+        of_filters.add(filter, (double)top[output] * images[image]);
+    });
     Floats found_images(images.size(), -1.0f), found_filters(filters.size(), -1.0f);
     const Array4 x = array4(images, g.channels, g.rows, g.columns);
     const Array4 w = reversed4(filters_backward, g.channels, g.filter_rows, g.filter_columns);
@@ -222,7 +179,7 @@ int main() {
 #endif
     uint64_t of_one_thread = 0;
     for (int threads = 1; threads <= 3; threads += 2) {
-        state = 88172645u;
+        state = SEED;
         digest = 14695981039346656037u;
         if (!convolutions(threads)) return 1;
         for (int parts = 1; parts <= 3; parts++)
