@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from theano_engine.setup import (
+    collector,
     compile_cache,
     finder,
     flags,
@@ -68,6 +69,7 @@ def importing_theano() -> Iterator[None]:
         raise
     theano_changes.install()
     quick_start.install()
+    collector.install()
     compile_cache.install()
     threads.use_one_after_fork()
 
