@@ -132,8 +132,8 @@ def run_command(main: Callable[[], Any], name: str | None = None) -> NoReturn:
     """
     name = name or Path(sys.argv[0]).name
     _open_standard_streams()
-    # What has to be closed is closed by then; a last search for cycles in Theano's graphs, which are
-    # put away whole, takes half a second.
+    # What has to be closed is closed by then; a last search for cycles among the nodes of Theano's
+    # graphs would take half a second.
     atexit.register(gc.freeze)
     try:
         with signals.StopRequest("the same command starts again"):

@@ -174,3 +174,55 @@ def test_a_variable_that_was_made_in_no_file():
     # A name that no text goes by: Python 3.13 calls that of its option -c <string>.
     exec(compile("made = T.exp(T.fvector())", "<nowhere>", "exec"), names)
     assert names["made"].tag.trace[0][-1][0::3] == ("<nowhere>", None)
+
+
+def test_operations_are_equal_where_their_properties_are():
+    class Made(theano.Op):
+        __props__ = ("first", "second")
+
+        def __init__(self, first, second):
+            self.first, self.second = first, second
+
+    nan = float("nan")
+    for kind in (Made, lambda *pair: T.AdvancedIncSubtensor1(*map(bool, pair))):
+        one = kind(1, 0)
+        assert one == one and one == kind(1, 0) and hash(one) == hash(kind(1, 0))
+        assert one != kind(0, 0) and one != kind(1, 1)
+        assert one != (1, 0) and one != Made
+    # As tuples are, by what they hold before its value.
+    assert Made(nan, 1) == Made(nan, 1) and Made(nan, 1) != Made(float("nan"), 1)
+    assert T.DimShuffle((False,), [0]) != T.DimShuffle((False,), ["x", 0])
+    assert T.DimShuffle((False,), [0]) == T.DimShuffle((False,), [0])
+
+
+class Told(theano.scalar.ScalarOp):
+    """An operation whose equals need not answer alike, as careless ones are."""
+
+    nin = nout = 1
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def output_types(self, types):
+        if types[0].dtype == "int8":
+            raise TypeError("not of int8")
+        return [theano.scalar.get_scalar_type(self.dtype)]
+
+
+def test_scalars_are_asked_for_each_operation_and_dtype(monkeypatch):
+    monkeypatch.setattr("theano_engine.setup.quick_start.MOST_SCALARS", 3)
+    for _ in range(2):
+        for dtype in ("float32", "float64", "int16"):
+            told = T.Elemwise(Told(dtype))
+            assert told(T.fmatrix()).dtype == told(T.fvector()).dtype == dtype
+            with pytest.raises(TypeError, match="not of int8"):
+                told(T.bvector())
+    for dtype in ("int8", "int16", "float32", "float64"):
+        added = T.vector(dtype=dtype) + T.vector(dtype="int8")
+        assert added.dtype == np.result_type(dtype, "int8")
+
+
+def test_scalars_are_not_asked_twice(monkeypatch):
+    assert (T.fvector() + T.fvector()).dtype == "float32"
+    monkeypatch.setattr(type(theano.scalar.add), "make_node", lambda *_: pytest.fail("asked"))
+    assert (T.fmatrix() + T.fvector()).dtype == "float32"
