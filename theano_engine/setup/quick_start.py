@@ -181,16 +181,21 @@ _nodes: dict[tuple, tuple] = {}
 
 def _node_of(scalar, *dtypes: str):
     """A node of the operation `scalar` on scalars of `dtypes`, to be looked at alone."""
+    from theano.scalar import Composite, get_scalar_type
+
+    def made():
+        return scalar.make_node(*[get_scalar_type(dtype).make_variable() for dtype in dtypes])
+
+    if isinstance(scalar, Composite):
+        # Another one in every function, with a graph of its own.
+        return made()
     # The operation itself, since those that are equal might yet answer differently; it is kept,
     # lest another have its number.
     key = (id(scalar), *dtypes)
     if key not in _nodes:
-        from theano.scalar import get_scalar_type
-
-        made = scalar.make_node(*[get_scalar_type(dtype).make_variable() for dtype in dtypes])
         if len(_nodes) == MOST_SCALARS:
             _nodes.clear()
-        _nodes[key] = scalar, made
+        _nodes[key] = scalar, made()
     return _nodes[key][1]
 
 

@@ -22,6 +22,10 @@ def make(operations=50):
     return theano.function([made], result)
 
 
+def graphs():
+    return sum(type(each) is theano.gof.FunctionGraph for each in gc.get_objects())
+
+
 @pytest.fixture
 def searches():
     """The generations that were searched, one by one."""
@@ -52,14 +56,16 @@ def test_no_search_while_a_function_is_made(searches, monkeypatch):
 
 
 def test_what_many_functions_leave_is_found():
-    graphs = []
-    for _ in range(2 * collector.RESTS_TO_A_SEARCH):
+    searched = 2 * collector.RESTS_TO_A_SEARCH
+    for _ in range(searched):
         make(5)
-        graphs.append(
-            sum(type(each) is theano.gof.FunctionGraph for each in gc.get_objects()),
-        )
-    half = len(graphs) // 2
-    assert max(graphs[half:]) <= max(graphs[:half]) + 2
+    gc.collect()
+    before = graphs()
+    for _ in range(searched):
+        make(5)
+        assert graphs() < before + 10 * collector.RESTS_TO_A_SEARCH
+    gc.collect()
+    assert graphs() == before
 
 
 @pytest.mark.parametrize("enabled", [True, False])
