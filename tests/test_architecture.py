@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 from support.architecture import House
-from support.project import PROJECT, project_files
+from support.project import PROJECT, project_files, run_code
 
 EXPERIMENTS = {
     "cifar10_randX_input",
@@ -166,9 +164,7 @@ def test_documents_name_files_that_are_there():
 @pytest.mark.slow
 def test_importing_binary_net_is_quiet_and_enough():
     program = "import binary_net, theano, lasagne; print(theano.config.floatX)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=3600
-    )
+    done = run_code(program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "float32\n", "")
 
 
@@ -181,8 +177,6 @@ def test_help_needs_no_theano(script):
         "except SystemExit as end: assert not end.code, end.code\n"
         "assert not {'theano', 'lasagne', 'torch', 'matplotlib'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=3600
-    )
+    done = run_code(program)
     assert done.returncode == 0, done.stderr
     assert "--data-dir" in done.stdout

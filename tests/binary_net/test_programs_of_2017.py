@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.project import PROJECT
+from support.project import PROJECT, without_waiting
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +112,7 @@ print(rows[0]["validation_loss"], rows[0]["test_error"], rows[0]["test_error_cla
 
 
 def run(program, folder, *options, **environment):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, *options, "-c", program],
         cwd=folder,
         env={**os.environ, **environment},
@@ -120,6 +120,8 @@ def run(program, folder, *options, **environment):
         text=True,
         timeout=3600,
     )
+    done.stderr = without_waiting(done.stderr)
+    return done
 
 
 def printed(program, folder, **environment):

@@ -14,7 +14,7 @@ import termios
 import tomllib
 
 import pytest
-from support.project import PROJECT, check_one_line, run_command, run_script
+from support.project import PROJECT, check_one_line, run_command, run_script, without_waiting
 
 from memorization.run import layout
 from training_loop.progress import Progress
@@ -45,7 +45,7 @@ def on_a_terminal(width, tmp_path, *more, stdout=None):
         # The other end is closed when the process has gone.
         pass
     assert process.wait() == 0, shown.decode()
-    return shown.decode()
+    return without_waiting(shown.decode())
 
 
 @pytest.mark.exhaustive
