@@ -35,6 +35,12 @@ def run_all(groups: Sequence[Sequence[Cell]], request: Request, again: str) -> l
     # Noted, not raised: Ray's waiting knows no other exceptions than its own.
     with _ray(request.address) as ray, handling(asked.append):
         _see_that_there_is_room(ray.nodes(), request, gpus)
+
+        # A function within a function: max_calls is forgotten of one that Ray finds by its name
+        # where it looks for code.
+        def in_a_process_of_its_own(group: Sequence[Cell]) -> str | None:
+            return together.run(group)
+
         run = ray.remote(
             num_cpus=request.cpus_per_run,
             num_gpus=gpus,
@@ -42,7 +48,7 @@ def run_all(groups: Sequence[Sequence[Cell]], request: Request, again: str) -> l
             # Each try in a process of its own, which a failure before it cannot have marked.
             max_calls=1,
             retry_exceptions=True,
-        )(together.run)
+        )(in_a_process_of_its_own)
         failures: list[Cell] = []
         view = View(wanted)
         waiting = {run.remote(group): group for group in groups}

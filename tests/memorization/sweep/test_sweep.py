@@ -135,6 +135,20 @@ def main(argv=None):
 
 
 @pytest.mark.exhaustive
+def test_every_cell_has_a_process_of_its_own(tmp_path):
+    pytest.importorskip("ray", reason="Ray is not installed (optional extra [sweep])")
+    tells = "import os; print('process', os.getpid())"
+    (tmp_path / "mine.py").write_text(OWN_SCRIPT.format(before=tells))
+    tiny = ("--synthetic", "--hidden", "8", "--epochs", "1", "--quiet", "--no-figures")
+    words = ("--cpus-per-run", "2", "--vary", "seed=0..2", "--", "mine.py", *tiny)
+    done = run_command("sweep", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    logs = list((tmp_path / "results" / "sweep" / "mine").glob("seed-?.log"))
+    told = {re.search(r"^process (\d+)$", log.read_text(), re.MULTILINE)[1] for log in logs}
+    assert len(logs) == len(told) == 3
+
+
+@pytest.mark.exhaustive
 def test_a_dry_run_lists_cells_of_a_file_tells_the_time_and_writes_nothing(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
