@@ -79,7 +79,7 @@ def in_tiles(oracle):
     return recorded.train()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_recorded_training_is_kept_in_three_parts(oracle, in_tiles):
     losses, validations = in_tiles
     np.testing.assert_allclose(losses[:3], oracle["losses"][:3], rtol=0, atol=1e-5)

@@ -19,7 +19,7 @@ from memorization.sweep.cells import planned, script_of
 
 NAMED = "python -m memorization sweep: error: "
 SCRIPT = "cifar10_random_labels"
-VARIED = ("train-size=40,60,80", "weights=binary,float")
+VARIED = ("train-size=40,60", "weights=binary,float")
 # A network that is compiled in a second: what is tested is what happens around its training.
 TINY = (f"{SCRIPT}.py", "--synthetic", "--network", "mlp", "--hidden", "16", "--epochs", "1")
 
@@ -45,34 +45,34 @@ def test_a_sweep_killed_half_way_is_finished_by_the_same_command(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as sweep:
-        assert next(sweep.stdout) == "finished before: 0 of 6\n"
-        assert next(sweep.stdout).endswith(": done, 5 to go\n")
+        assert next(sweep.stdout) == "finished before: 0 of 4\n"
+        assert next(sweep.stdout).endswith(": done, 3 to go\n")
         os.kill(sweep.pid, signal.SIGKILL)
     before = finished(folder)
-    assert 1 <= len(before) < 6
+    assert 1 <= len(before) < 4
     assert not (folder / "report").exists()
 
     done = run_command("sweep", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     # A cell that ran when the sweep was killed may have come to its end all the same.
-    said = re.match(r"finished before: (\d+) of 6\n", done.stdout)
-    assert said and len(before) <= int(said[1]) < 6, done.stdout
+    said = re.match(r"finished before: (\d+) of 4\n", done.stdout)
+    assert said and len(before) <= int(said[1]) < 4, done.stdout
     after = finished(folder)
-    assert len(after) == 6
+    assert len(after) == 4
     assert {run: after[run] for run in before} == before
     for run in after:
         options = read_run(run).options
         assert run.name == f"train-size-{options['train_size']}_weights-{options['weights']}"
     with open(folder / "report" / "report.csv", encoding="utf-8", newline="") as stream:
-        assert len(list(csv.DictReader(stream))) == 6
+        assert len(list(csv.DictReader(stream))) == 4
 
     # A third time there is nothing left to do, and other options are another sweep.
     again = run_command("sweep", *arguments, cwd=tmp_path)
-    assert again.stdout.startswith("finished before: 6 of 6\n")
+    assert again.stdout.startswith("finished before: 4 of 4\n")
     # But a run is not at its end that was killed before its figures were drawn.
     (max(after) / "labels.png").unlink()
     drawn = run_command("sweep", *arguments, cwd=tmp_path)
-    assert drawn.stdout.startswith("finished before: 5 of 6\n"), drawn.stderr
+    assert drawn.stdout.startswith("finished before: 3 of 4\n"), drawn.stderr
     assert (max(after) / "labels.png").exists()
     other = run_command("sweep", *arguments, "--lr-start", "0.1", cwd=tmp_path)
     check_one_line(other, f"{NAMED}results/sweep holds a sweep with ")
