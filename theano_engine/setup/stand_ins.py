@@ -22,7 +22,7 @@ import numpy as np
 
 
 def _distutils() -> types.ModuleType:
-    # Removed by Python 3.12 (PEP 632).
+    # Removed by Python 3.12 (PEP 632); in 3.11 all of setuptools comes in its place, and takes long.
     package = types.ModuleType("distutils")
     package.__path__ = []
     return package
@@ -135,11 +135,12 @@ _NEEDED: dict[str, dict[str, Making]] = {
     "theano.scalar.basic_scipy": {"scipy.stats": _scipy_stats},
     "theano.tensor.nnet.abstract_conv": {"scipy.signal.signaltools": _not_there},
     "theano.tensor.nnet.conv": {"scipy.signal.signaltools": _not_there},
+    "theano.configdefaults": _DISTUTILS,
+    "theano.gof.cmodule": _DISTUTILS,
+    "theano.tensor.blas": _DISTUTILS,
 }
 if sys.version_info >= (3, 12):
     _NEEDED["theano.tests.breakpoint"] = {"imp": _imp}
-    for _name in ("theano.configdefaults", "theano.gof.cmodule", "theano.tensor.blas"):
-        _NEEDED[_name] = _DISTUTILS
 
 
 @contextmanager
