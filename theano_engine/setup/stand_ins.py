@@ -20,9 +20,12 @@ from importlib.machinery import ModuleSpec, PathFinder
 
 import numpy as np
 
+# None stands for a module that is not there.
+Making = Callable[[], types.ModuleType | None]
+
 
 def _distutils() -> types.ModuleType:
-    # Removed by Python 3.12 (PEP 632); in 3.11 all of setuptools comes in its place, and takes long.
+    # Removed by Python 3.12 (PEP 632); in 3.11 all of setuptools comes in its place and takes long.
     package = types.ModuleType("distutils")
     package.__path__ = []
     return package
@@ -93,9 +96,9 @@ class _Later(types.ModuleType):
     """Of a package that imports it when it is used: Theano may not use it at all."""
 
 
-def _scipy_stats() -> types.ModuleType:
-    # A third of the time of importing Theano, whose chi2sf alone asks it anything.
-    return _Later("scipy.stats")
+def _later(name: str) -> Making:
+    # Half of the time of importing Theano, whose Python code of erf and the like alone asks them.
+    return lambda: _Later(name)
 
 
 def _not_there() -> None:
@@ -108,9 +111,6 @@ def _module(name: str, **contents: object) -> types.ModuleType:
     vars(module).update(contents)
     return module
 
-
-# None stands for a module that is not there.
-Making = Callable[[], types.ModuleType | None]
 
 _DISTUTILS: dict[str, Making] = {
     "distutils": _distutils,
@@ -132,7 +132,7 @@ _NEEDED: dict[str, dict[str, Making]] = {
         "pkg_resources": _pkg_resources,
         "numpy.linalg.linalg": _numpy_linalg_linalg,
     },
-    "theano.scalar.basic_scipy": {"scipy.stats": _scipy_stats},
+    "theano.scalar.basic_scipy": {name: _later(name) for name in ("scipy.special", "scipy.stats")},
     "theano.tensor.nnet.abstract_conv": {"scipy.signal.signaltools": _not_there},
     "theano.tensor.nnet.conv": {"scipy.signal.signaltools": _not_there},
     "theano.configdefaults": _DISTUTILS,
