@@ -97,7 +97,7 @@ class _Later(types.ModuleType):
 
 
 def _later(name: str) -> Making:
-    # Half of the time of importing Theano, whose Python code of erf and the like alone asks them.
+    # Takes long to import, and is asked by the Python code of erf and the like alone.
     return lambda: _Later(name)
 
 
