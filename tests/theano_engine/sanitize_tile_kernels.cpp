@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plain_convolution.h"
+#include "tiles/dense_gradient.h"
 #include "tiles/filter_gradient.h"
 #include "tiles/input_gradient.h"
 
@@ -118,6 +119,76 @@ static bool convolutions(int threads) {
     return true;
 }
 
+struct Dense {
+    tiles::DenseShape shape;
+    Floats weights, input, of_input, of_weights;
+
+    Dense(ptrdiff_t batch, ptrdiff_t inputs, ptrdiff_t units, float low)
+        : weights(two_valued(inputs * units, low, 1)),
+          input(two_valued(batch * inputs, low, 1)),
+          of_input(input.size(), -1.0f),
+          of_weights(weights.size(), -1.0f) {
+        shape.batch = batch, shape.inputs = inputs, shape.units = units;
+    }
+    bool compute(const Floats& top, float low, int parts, int threads) {
+        const bool complete = tiles::dense_input_gradient(shape, weights.data(), top.data(), low, 1,
+                                                          parts, threads, of_input.data()) &&
+                              tiles::dense_weight_gradient(shape, input.data(), top.data(), low, 1,
+                                                           parts, threads, of_weights.data());
+        digest_of(of_input);
+        digest_of(of_weights);
+        return complete;
+    }
+    template <typename Term>
+    void each_term(Term term) const {
+        for (ptrdiff_t n = 0; n < shape.batch; n++)
+            for (ptrdiff_t c = 0; c < shape.inputs; c++)
+                for (ptrdiff_t u = 0; u < shape.units; u++)
+                    term(n * shape.inputs + c, c * shape.units + u, n * shape.units + u);
+    }
+};
+
+static bool dense_layers(int threads) {
+    for (int round = 0; round < ROUNDS; round++) {
+        const float low = round % 2 ? 0.0f : -1.0f;
+        const int orders = round % 3 == 2 ? 120 : 10, parts = 1 + round % 3;
+        Dense layer(next_random() % 70, next_random() % 70, next_random() % 70, low);
+        const Floats top = of_many_sizes(layer.shape.batch * layer.shape.units, orders);
+        Expected of_input(layer.input.size()), of_weights(layer.weights.size());
+        layer.each_term([&](ptrdiff_t input, ptrdiff_t weight, ptrdiff_t output) {
+            of_input.add(input, (double)top[output] * layer.weights[weight]);
+            of_weights.add(weight, (double)top[output] * layer.input[input]);
+        });
+        if (!layer.compute(top, low, parts, threads) ||
+            !of_input.holds("dense input gradient", layer.of_input, parts) ||
+            !of_weights.holds("dense weight gradient", layer.of_weights, parts))
+            return false;
+    }
+    return true;
+}
+
+// An infinity or a NaN reaches its image's gradient and its unit's, and nothing else.
+static bool dense_not_finite(int parts, int threads) {
+    const float odd[] = {INFINITY, -INFINITY, NAN};
+    for (float value : odd) {
+        Dense layer(35, 37, 39, -1);
+        Floats top(35 * 39);
+        top[34 * 39 + 38] = value;
+        if (!layer.compute(top, -1, parts, threads)) return false;
+        for (size_t i = 0; i < layer.of_input.size(); i++) {
+            const float expected = i / 37 == 34 ? value * layer.weights[i % 37 * 39 + 38] : 0;
+            const float found = layer.of_input[i];
+            if (expected != expected ? found == found : found != expected) return false;
+        }
+        for (size_t i = 0; i < layer.of_weights.size(); i++) {
+            const float expected = i % 39 == 38 ? value * layer.input[34 * 37 + i / 39] : 0;
+            const float found = layer.of_weights[i];
+            if (expected != expected ? found == found : found != expected) return false;
+        }
+    }
+    return true;
+}
+
 // What is not finite stays so, and touches nothing else.
 static bool not_finite(int parts, int threads) {
     Geometry g;
@@ -181,9 +252,9 @@ int main() {
     for (int threads = 1; threads <= 3; threads += 2) {
         state = SEED;
         digest = 14695981039346656037u;
-        if (!convolutions(threads)) return 1;
+        if (!convolutions(threads) || !dense_layers(threads)) return 1;
         for (int parts = 1; parts <= 3; parts++)
-            if (!not_finite(parts, threads)) return 1;
+            if (!not_finite(parts, threads) || !dense_not_finite(parts, threads)) return 1;
         if (threads == 1) of_one_thread = digest;
         if (digest != of_one_thread) {
             printf("%d threads have other bits than one\n", threads);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,8 @@ from theano_engine import T, machine, processor, theano
 from theano_engine.ops.tiled_gradient import (
     TiledConvFilterGradient,
     TiledConvInputGradient,
+    TiledDenseInputGradient,
+    TiledDenseWeightGradient,
     covers,
 )
 from theano_engine.setup import compiler
@@ -24,6 +27,7 @@ HERE = PROJECT / "tests" / "theano_engine"
 
 TILES = processor.TILES
 TILED = (TiledConvFilterGradient, TiledConvInputGradient)
+DENSE = (TiledDenseInputGradient, TiledDenseWeightGradient)
 ALL_FLAGS = frozenset(
     flag for added in processor.ARCHITECTURES["x86_64"].values() for flag in added
 )
@@ -61,6 +65,59 @@ def test_both_gradients_are_tiled_in_as_many_parts_as_the_user_says(named, chose
     assert {op.parts for op in ops} == {int(named or 3)}
 
 
+def dense_gradients(high=1.0):
+    """The compiled gradients of a dense layer's input and weights, and its output."""
+    x, w, top = T.matrices("x", "w", "top")
+    layer_input, weights = (T.switch(T.ge(v, 0), high, -high).astype("float32") for v in (x, w))
+    output = T.dot(layer_input, weights)
+    gradients = T.grad((top * output).sum(), [layer_input, weights])
+    return theano.function([x, w, top], [*gradients, output])
+
+
+def ops_of(function):
+    return {type(node.op) for node in function.maker.fgraph.apply_nodes}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts, bound", [(None, 2**-21), ("2", 2**-15), ("1", 2**-7)])
+def test_dense_layers_are_tiled_within_the_bound_of_their_parts(parts, bound, chosen, monkeypatch):
+    if parts:
+        monkeypatch.setenv(processor.PARTS_VARIABLE, parts)
+    function = dense_gradients()
+    assert ops_of(function) >= set(DENSE)
+    generator = np.random.RandomState(0)
+    for batch, inputs, units in ((50, 70, 33), (1, 1, 1), (3, 65, 10), (0, 4, 5)):
+        x, w = generator.randn(batch, inputs), generator.randn(inputs, units)
+        top = generator.randn(batch, units).astype(np.float32)
+        of_x, of_w, _ = function(x.astype(np.float32), w.astype(np.float32), top)
+        x, w = np.where(x >= 0, 1.0, -1.0), np.where(w >= 0, 1.0, -1.0)
+        sizes = np.abs(top.astype(np.float64))
+        assert (np.abs(of_x - top.astype(np.float64) @ w.T) <= bound * sizes @ np.abs(w).T).all()
+        assert (np.abs(of_w - x.T @ top.astype(np.float64)) <= bound * np.abs(x).T @ sizes).all()
+
+
+@pytest.mark.slow
+def test_dense_products_that_are_no_gradients_or_not_exact_stay_matrix_products(chosen):
+    x, w = T.matrices("x", "w")
+    forward = theano.function([x, w], T.dot(x, 2 * T.ge(w, 0).astype("float32") - 1))
+    assert not ops_of(forward) & set(DENSE)
+    assert not ops_of(dense_gradients(high=1 + 2**-8)) & set(DENSE)
+
+
+def test_dense_gradients_of_shapes_that_do_not_fit_are_refused():
+    operand, top = T.matrices("operand", "top")
+    for op, shape in zip(DENSE, ((2, 3), (3, 2))):
+        function = theano.function([operand, top], op(-1, 1, 3)(operand, top))
+        with pytest.raises(ValueError, match=re.escape(f"operand {shape} and output gradient")):
+            function(np.ones(shape, np.float32), np.ones((4, 5), np.float32))
+    with pytest.raises(ValueError, match="parts"):
+        TiledDenseInputGradient(-1, 1, 4)
+    with pytest.raises(ValueError, match="values"):
+        TiledDenseInputGradient(-1, 1 + 2**-8, 3)
+    with pytest.raises(TypeError, match="2 axes"):
+        TiledDenseInputGradient(-1, 1, 3)(T.tensor3(), top)
+
+
 @pytest.mark.slow
 def test_what_tiles_do_not_cover_is_looked_up(chosen):
     assert not tiled_ops(border_mode=1, subsample=(2, 1))
@@ -75,7 +132,7 @@ def in_tiles(oracle):
         choose_tiles(monkeypatch)
         recorded = oracle_network.Recorded(oracle)
     nodes = recorded.step.maker.fgraph.apply_nodes
-    assert {type(node.op) for node in nodes} >= set(TILED)
+    assert {type(node.op) for node in nodes} >= {*TILED, *DENSE}
     return recorded.train()
 
 

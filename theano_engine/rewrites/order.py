@@ -25,6 +25,7 @@ from theano_engine.rewrites import (
     binary_conv,
     binary_signs,
     gradient_conv,
+    gradient_dot,
     mixed_conv,
     pool,
 )
@@ -48,6 +49,7 @@ ORDER = (
     (1.60, binary_conv.local_padding_into_conv, INPUTS_FIRST, ("binary",)),
     (1.61, binary_conv.local_binary_conv, INPUTS_FIRST, ("binary",)),
     (1.61, binary_conv.local_binary_dot, INPUTS_FIRST, ("binary",)),
+    (1.62, gradient_dot.binary_dot_gradient, INPUTS_FIRST, ("binary",)),
     (1.64, binary_signs.binary_reshaped_rounding, INPUTS_FIRST, ("binary",)),
     (1.65, binary_signs.binary_conv_signs, OUTPUTS_FIRST, ("binary",)),
     (1.66, binary_signs.binary_packed_signs, INPUTS_FIRST, ("binary",)),
