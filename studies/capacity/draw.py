@@ -40,11 +40,8 @@ def table(results: Mapping[Shape, Stored]) -> list[str]:
 def draw(results: Mapping[Shape, Stored], path: Path, formats: Sequence[str]) -> list[Path]:
     """The figure of `results` as `path` with each ending of `formats`; the files' paths."""
     # The same network has one look in every panel.
-    shapes = {
-        (shape.inputs, shape.hidden): number
-        for number, shape in enumerate(sorted(results, key=lambda s: (s.inputs, len(s.hidden))))
-    }
-    looks = dict(zip(shapes, map(style.series, range(len(shapes)))))
+    shapes = sorted({(s.inputs, s.hidden) for s in results}, key=lambda s: (len(s[1]), s[0]))
+    looks = {shape: style.series(number) for number, shape in enumerate(shapes)}
     with style.drawing(9, 7.4) as drawn:
         for twin, axes in zip(TWINS, drawn.subplots(2, 2).flat):
             of_twin = {s: r for s, r in results.items() if (s.weights, s.activations) == twin}
@@ -52,7 +49,7 @@ def draw(results: Mapping[Shape, Stored], path: Path, formats: Sequence[str]) ->
             axes.set_xlabel("bits of the labels per weight")
             axes.set_ylabel("memorised bits per weight")
             reach = 0.0
-            for shape, stored in of_twin.items():
+            for shape, stored in sorted(of_twin.items(), key=lambda item: item[0].n_weights):
                 by_size = stored.by_size()
                 given = [n * math.log2(shape.outputs) / shape.n_weights for n in by_size]
                 kept = [[b / shape.n_weights for b in of] for of in by_size.values()]
