@@ -67,14 +67,16 @@ def threshold_bits(shape: Shape) -> float:
 
     Of binary weights and activations, inputs +1 and -1: a hidden unit of fan-in m sums to one of m
     + 1 whole numbers, and bias and norm fold into a threshold, m + 2 places (its direction is a
-    flip of the weights). The K outputs are compared as a_k s_k + c_k: each pair of classes with
-    each pair of sums is a plane through 0 in the 2 K numbers, and what the outputs can tell apart
-    is no more than the regions that all planes cut. All else keeps a scale and a shift of float32
-    for each unit.
+    flip of the weights); a single output likewise. K outputs are compared as a_k s_k + c_k: each
+    pair of classes with each pair of sums is a plane through 0 in the 2 K numbers, and what the
+    outputs can tell apart is no more than the regions that all planes cut. All else keeps a scale
+    and a shift of float32 for each unit.
     """
     if (shape.weights, shape.activations) != ("binary", "binary"):
         return 2.0 * FLOAT_BITS * sum(units for _, units in shape.layers)
     *hidden, (fan_in, outputs) = shape.layers
+    if outputs == 1:
+        return sum(units * math.log2(m + 2) for m, units in shape.layers)
     bits = sum(units * math.log2(m + 2) for m, units in hidden)
     planes = math.comb(outputs, 2) * (fan_in + 1) ** 2
     return bits + log2_regions(planes, 2 * outputs)
