@@ -13,6 +13,7 @@ import math
 from pathlib import Path
 
 from studies.capacity.capacity import Shape
+from studies.capacity.exact_runs import NETWORKS
 
 CELLS = Path(__file__).resolve().parent / "cells"
 
@@ -36,6 +37,8 @@ HIDDEN: dict[int, list[tuple[int, ...]]] = {
 }
 # The level that is the expected limit, within a step.
 AT_LIMIT = 3
+# The networks that are searched exactly: from so many patterns a weight, to about one.
+SEARCHED_LEAST, SEARCHED_LEVELS = 0.15, 8
 # The networks whose labels a teacher of the same shape tells, too.
 PLANTED: list[tuple[int, ...]] = [(16, 16), (32, 32), (64, 64)]
 
@@ -53,9 +56,14 @@ def shapes(weights: str, activations: str) -> list[Shape]:
 def sizes(shape: Shape) -> list[tuple[int, int]]:
     """(n, size of the batches) of every level: about BATCH, and n a multiple of it."""
     bits = EXPECTED[shape.weights, shape.activations] * shape.n_weights
+    return in_steps(0.5 * bits / math.log2(CLASSES), LEVELS[shape.weights])
+
+
+def in_steps(least: float, levels: int) -> list[tuple[int, int]]:
+    """(n, size of the batches) of so many levels from `least` on."""
     found = {}
-    for level in range(LEVELS[shape.weights]):
-        n = 0.5 * STEP**level * bits / math.log2(CLASSES)
+    for level in range(levels):
+        n = STEP**level * least
         batches = max(1, round(n / BATCH))
         size = max(2, round(n / batches))
         found[batches * size] = size
@@ -110,7 +118,14 @@ def files() -> dict[str, list[str]]:
         if shape.hidden in PLANTED
         for n, size in sizes(shape)
     ]
-    return {**found, "controls.txt": controls, "planted.txt": planted, "three-times.txt": longer}
+    searched = [
+        line(shape, n, size, " epochs=1000" + rates(1))
+        for inputs, hidden, _ in NETWORKS
+        for shape in [Shape(inputs, hidden, 1)]
+        for n, size in in_steps(SEARCHED_LEAST * shape.n_weights, SEARCHED_LEVELS)
+    ]
+    found |= {"controls.txt": controls, "planted.txt": planted, "three-times.txt": longer}
+    return {**found, "searched.txt": searched}
 
 
 def main() -> None:

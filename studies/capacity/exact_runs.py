@@ -1,15 +1,15 @@
 """The networks that are searched exactly (PLAN.md, part 1): their searches, kept, and their table.
 
-    python -m studies.capacity.exact_runs [--seconds 3600] [--threads N]
+    python -m studies.capacity.exact_runs [--seconds 3600] [--threads N] [--kept FILE]
 
-searches what is not kept yet, and keeps each in studies/capacity/exact.json as it ends.
+searches what is not kept yet, and keeps each as it ends (default: studies/capacity/exact.json).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from foundations import files, reading
 from memorization import command_line
 from studies.capacity import exact
 from studies.capacity.capacity import Shape, bound_per_weight
-from studies.capacity.tables import markdown, name_of
+from studies.capacity.results import Stored
+from studies.capacity.tables import largest, markdown, name_of
 from theano_engine import processor
 
 KEPT = Path(__file__).resolve().parent / "exact.json"
@@ -92,9 +93,10 @@ def search(inputs: int, hidden: tuple[int, ...], seed: int, limit: float, thread
     return Searched(inputs, hidden, seed, *outcome)
 
 
-def told(path: Path = KEPT) -> str:
-    """The table of what is kept; ValueError where nothing is."""
+def told(trained: Mapping[Shape, Stored], path: Path = KEPT) -> str:
+    """The table of what is kept, beside what `trained` networks label; ValueError without any."""
     head = ["network", "weights", "seeds", "largest n", "a weight", "bound a weight", "ended by"]
+    head += ["n_max, trained"]
     by_shape: dict[Shape, list[Searched]] = {}
     for of in load(path):
         by_shape.setdefault(of.shape, []).append(of)
@@ -112,6 +114,7 @@ def told(path: Path = KEPT) -> str:
                 f"{at_least}{mean / shape.n_weights:.2f}",
                 f"{bound_per_weight(shape):.2f}",
                 "; ".join(counted),
+                largest(trained[shape]) if shape in trained else "",
             ]
         )
     return markdown(head, rows)
@@ -134,10 +137,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = command_line.ArgumentParser("python -m studies.capacity.exact_runs", __doc__)
     parser.add_argument("--seconds", type=command_line.positive_float, default=SECONDS)
     parser.add_argument("--threads", type=command_line.positive_int, metavar="N")
+    parser.add_argument("--kept", type=Path, default=KEPT, metavar="FILE")
     chosen = parser.parse_args(argv)
-    for inputs, hidden, seed in missing(load()):
+    for inputs, hidden, seed in missing(load(chosen.kept)):
         found = search(inputs, hidden, seed, chosen.seconds, chosen.threads or 0)
-        files.save_json(KEPT, [asdict(of) for of in (*load(), found)])
+        files.save_json(chosen.kept, [asdict(of) for of in (*load(chosen.kept), found)])
         print(
             f"{name_of(found.shape)}, seed {seed}: {found.largest} patterns, then {found.answer} "
             f"({found.seconds:.0f} s)",

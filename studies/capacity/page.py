@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from foundations import files
-from studies.capacity import corruption, cost, experiments, perceptron_page, tables
+from studies.capacity import corruption, cost, exact_runs, experiments, perceptron_page, tables
 from studies.capacity.draw import draw
 from studies.capacity.results import Trained, read_all
 
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "controls": lambda: tables.controls(found),
         "statistics": lambda: tables.statistics(found),
         "planted": lambda: tables.planted(found),
+        "exact": lambda: exact_runs.told(found.get(Trained(own_labels=True), {})),
         "perceptron": lambda: perceptron_page.told(chosen.runs, figures / "perceptron"),
         "corruption": lambda: corruption.told(chosen.runs, figures / "corruption"),
         "experiments": lambda: experiments.told(chosen.runs),

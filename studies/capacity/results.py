@@ -27,6 +27,8 @@ class Trained:
     freeze_weights: bool = False
     teacher: bool = False
     batch_statistics: bool = False
+    # Labels as the patterns have them, none of them replaced.
+    own_labels: bool = False
 
 
 @dataclass
@@ -66,19 +68,23 @@ def shape_of(run: MeasuredRun) -> Shape | None:
     _, inputs = options["patterns"]
     hidden = tuple(options["hidden"] or ())
     twins = (options["weights"], options["activations"])
-    return Shape(inputs, hidden, options["classes"], *twins)
+    # One output tells two classes apart, by its sign.
+    outputs = 1 if options["classes"] == 2 else options["classes"]
+    return Shape(inputs, hidden, outputs, *twins)
 
 
 def trained_of(run: MeasuredRun) -> Trained:
     """How `run` was trained."""
     options = run.options
+    planted = options.get("teacher") is not None
     return Trained(
         options["epochs"],
         options["lr_start"],
         options["norm"],
         options["freeze_weights"],
-        options.get("teacher") is not None,
+        planted,
         bool(options.get("batch_statistics")),
+        options["corruption"] == 0 and not planted,
     )
 
 

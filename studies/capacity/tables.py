@@ -58,7 +58,7 @@ def networks(results: Results) -> str:
                 *(f"{_at_least(stored)}{mean:.3f}", f"{low:.3f} to {high:.3f}"),
                 f"{best / shape.n_weights:.3f}",
                 f"{mean * shape.n_weights / stored_bits(shape):.3f}",
-                _largest(stored),
+                largest(stored),
                 f"{bound_per_weight(shape):.2f}",
             ]
         )
@@ -89,7 +89,8 @@ def _at_least(stored: Stored) -> str:
     return "at least " if beyond else ""
 
 
-def _largest(stored: Stored) -> str:
+def largest(stored: Stored) -> str:
+    """n_max of the runs in `stored`, as it is told."""
     errors = stored.by_size("errors")
     found = n_max(errors)
     if found is None:
