@@ -16,11 +16,11 @@ from typing import Any
 
 from foundations import files, reading
 from memorization import command_line
+from memorization.run import environment
 from studies.capacity import exact
 from studies.capacity.capacity import Shape, bound_per_weight
 from studies.capacity.results import Stored
 from studies.capacity.tables import largest, markdown, name_of
-from theano_engine import processor
 
 KEPT = Path(__file__).resolve().parent / "exact.json"
 SECONDS = 3600.0
@@ -89,7 +89,8 @@ def search(inputs: int, hidden: tuple[int, ...], seed: int, limit: float, thread
     n, answer = exact.largest(Shape(inputs, hidden, 1), seed, limit, threads)
     seconds = round(time.monotonic() - began, 1)
     network = tuple(tuple(map(str, units)) for units in answer.network or ())
-    outcome = (n, answer.told, answer.why, seconds, limit, processor.model(), network)
+    processor = str(environment.describe("cpu")["processor"])
+    outcome = (n, answer.told, answer.why, seconds, limit, processor, network)
     return Searched(inputs, hidden, seed, *outcome)
 
 
