@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from foundations.errors import UserError
-from studies.capacity import exact, exact_runs
+from studies.capacity import exact, exact_runs, page
 from studies.capacity.capacity import Shape, bound_per_weight
+from studies.capacity.results import Stored, Trained, read_all
 
 KEPT = exact_runs.load()
 
@@ -62,6 +63,24 @@ def test_a_search_without_an_end_is_at_least_what_it_found(tmp_path):
     search = exact_runs.Searched(9, (), 0, 7, "unsolved", "", 2.0, 2.0, "a processor", ())
     path.write_text(json.dumps([search.__dict__]))
     assert "| at least 7.0 (7 to 7) | at least 0.78 |" in exact_runs.told({}, path)
+
+
+def test_what_training_labels_stands_beside(tmp_path):
+    path, shape = tmp_path / "exact.json", Shape(9, (), 1)
+    search = exact_runs.Searched(9, (), 0, 7, "unsat", "", 2.0, 9.0, "a processor", ())
+    path.write_text(json.dumps([search.__dict__]))
+    errors = {
+        n: dict(enumerate(of)) for n, of in ((2, [0] * 5), (3, [0, 0, 0, 1, 1]), (4, [1] * 5))
+    }
+    (line,) = exact_runs.told({shape: Stored(errors=errors)}, path).splitlines()[2:]
+    assert line.endswith("| none has one more: 1 | 3 |")
+
+
+def test_the_cells_of_searched_networks_are_told_apart_from_part_1():
+    found = read_all([page.HERE / "kept"])
+    own = found[Trained(own_labels=True)]
+    searched = {Shape(inputs, hidden, 1) for inputs, hidden, _ in exact_runs.NETWORKS}
+    assert own.keys() <= searched and not searched & found[Trained()].keys()
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", '[{"inputs": 4}]', "[", "\x00"])
