@@ -95,11 +95,15 @@ def search(inputs: int, hidden: tuple[int, ...], seed: int, limit: float, thread
 
 
 def told(trained: Mapping[Shape, Stored], path: Path = KEPT) -> str:
-    """The table of what is kept, beside what `trained` networks label; ValueError without any."""
+    """The table of what is kept, beside what `trained` networks label, and what is missing.
+
+    ValueError where nothing is kept.
+    """
     head = ["network", "weights", "seeds", "largest n", "a weight", "bound a weight", "ended by"]
     head += ["n_max, trained"]
     by_shape: dict[Shape, list[Searched]] = {}
-    for of in load(path):
+    kept = load(path)
+    for of in kept:
         by_shape.setdefault(of.shape, []).append(of)
     rows = []
     for shape, searches in by_shape.items():
@@ -118,7 +122,8 @@ def told(trained: Mapping[Shape, Stored], path: Path = KEPT) -> str:
                 largest(trained[shape]) if shape in trained else "",
             ]
         )
-    return markdown(head, rows)
+    left = dict.fromkeys(name_of(Shape(inputs, hidden, 1)) for inputs, hidden, _ in missing(kept))
+    return markdown(head, rows) + (f"\n\nNot searched yet: {', '.join(left)}." if left else "")
 
 
 def _end(of: Searched) -> str:

@@ -11,8 +11,10 @@ from foundations.errors import UserError
 from studies.capacity import exact, exact_runs, page
 from studies.capacity.capacity import Shape, bound_per_weight
 from studies.capacity.results import Stored, Trained, read_all
+from studies.capacity.tables import name_of
 
 KEPT = exact_runs.load()
+PLANNED = [Shape(inputs, hidden, 1) for inputs, hidden, _ in exact_runs.NETWORKS]
 
 
 def unit(text):
@@ -53,6 +55,7 @@ def test_searches_are_kept_as_they_end_and_not_searched_again(tmp_path, monkeypa
     before, after = json.loads(first), exact_runs.load(place)
     assert [of.largest for of in after] == [of["largest"] for of in before]
     table = exact_runs.told({}, place)
+    assert "Not searched" not in table
     assert "| 4-1 | 4 | 2 |" in table and "| 3-2-1 | 8 | 1 |" in table
     # Of 3 inputs there are 8 patterns: one comes twice with two labels before a ninth.
     assert after[2].largest < 9 and after[2].why and "a pattern with two labels: 1" in table
@@ -72,15 +75,15 @@ def test_what_training_labels_stands_beside(tmp_path):
     errors = {
         n: dict(enumerate(of)) for n, of in ((2, [0] * 5), (3, [0, 0, 0, 1, 1]), (4, [1] * 5))
     }
-    (line,) = exact_runs.told({shape: Stored(errors=errors)}, path).splitlines()[2:]
+    line, _, left = exact_runs.told({shape: Stored(errors=errors)}, path).splitlines()[2:]
     assert line.endswith("| none has one more: 1 | 3 |")
+    assert left == f"Not searched yet: {', '.join(map(name_of, PLANNED))}."
 
 
 def test_the_cells_of_searched_networks_are_told_apart_from_part_1():
     found = read_all([page.HERE / "kept"])
     own = found[Trained(own_labels=True)]
-    searched = {Shape(inputs, hidden, 1) for inputs, hidden, _ in exact_runs.NETWORKS}
-    assert own.keys() <= searched and not searched & found[Trained()].keys()
+    assert own.keys() <= set(PLANNED) and not set(PLANNED) & found[Trained()].keys()
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", '[{"inputs": 4}]', "[", "\x00"])
