@@ -11,6 +11,7 @@
 #include "batch_norm.h"
 #include "plain_convolution.h"
 #include "product/filter_gradient.h"
+#include "product/float_convolution.h"
 #include "sign_sums/filter_gradient.h"
 #include "sign_sums/input_gradient.h"
 #include "sign_sums/mixed_convolution.h"
@@ -31,17 +32,43 @@ static bool same(const char* what, const Floats& found, const Floats& expected, 
     return true;
 }
 
-// Fortran's sgemm of a transposed and a plain matrix.
-static void gemm(char*, char*, const int* rows, const int* columns, const int* depth, const float*,
-                 const float* a, const int* a_distance, const float* b, const int* b_distance,
-                 const float* kept, float* c, const int* c_distance) {
+// Fortran's sgemm, the first matrix transposed ('T') or plain, the second plain.
+static void gemm(char* form, char*, const int* rows, const int* columns, const int* depth,
+                 const float*, const float* a, const int* a_distance, const float* b,
+                 const int* b_distance, const float* kept, float* c, const int* c_distance) {
+    const bool transposed = *form == 'T';
     for (int n = 0; n < *columns; n++)
         for (int m = 0; m < *rows; m++) {
             float* target = c + n * *c_distance + m;
             float sum = *kept == 0 ? 0 : *target;
-            for (int k = 0; k < *depth; k++) sum += a[m * *a_distance + k] * b[n * *b_distance + k];
+            for (int k = 0; k < *depth; k++)
+                sum += a[transposed ? m * *a_distance + k : k * *a_distance + m] *
+                       b[n * *b_distance + k];
             *target = sum;
         }
+}
+
+static bool float_convolution(const gradient_conv::Geometry& g, int threads) {
+    const Floats images = whole_numbers(g.batch * g.channels * g.rows * g.columns, 9);
+    const Floats filters =
+        whole_numbers(g.filters * g.channels * g.filter_rows * g.filter_columns, 9);
+    const Floats backward(filters.rbegin(), filters.rend()), bias = whole_numbers(g.filters, 9);
+    Floats plain(g.batch * g.filters * g.out_rows * g.out_columns), with_bias, found;
+    each_term(g, [&](ptrdiff_t image, ptrdiff_t filter, ptrdiff_t output) {
+        plain[output] += images[image] * filters[filter];
+    });
+    with_bias = plain;
+    for (size_t k = 0; k < plain.size(); k++)
+        with_bias[k] += bias[k / (g.out_rows * g.out_columns) % g.filters];
+    const gradient_conv::Array4 x = array4(images, g.channels, g.rows, g.columns);
+    const gradient_conv::Array4 w =
+        reversed4(backward, g.channels, g.filter_rows, g.filter_columns);
+    found.assign(plain.size(), -1.0f);
+    if (!gradient_conv::convolve(g, x, w, NULL, gemm, threads, found.data()) ||
+        !same("float convolution", found, plain, 0))
+        return false;
+    return gradient_conv::convolve(g, x, w, bias.data(), gemm, threads, found.data()) &&
+           same("float convolution and bias", found, with_bias, 0);
 }
 
 static bool convolution(const gradient_conv::Geometry& g, float low, float high, int threads) {
@@ -111,7 +138,9 @@ static bool convolutions(int threads) {
         if (rows < 0 || columns < 0) continue;
         g.out_rows = rows / g.row_stride + 1;
         g.out_columns = columns / g.column_stride + 1;
-        if (!convolution(g, round % 2 ? 0.0f : -1.0f, 1.0f, threads)) return false;
+        if (!convolution(g, round % 2 ? 0.0f : -1.0f, 1.0f, threads) ||
+            !float_convolution(g, threads))
+            return false;
         g.row_stride = g.column_stride = 1;
         g.pad_rows %= g.filter_rows;
         g.pad_columns %= g.filter_columns;

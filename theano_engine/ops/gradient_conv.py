@@ -6,12 +6,11 @@ images, too, by matrix products. The gradient of the convolution's output is any
 
 from __future__ import annotations
 
-import theano
 import theano.scalar as scalar
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
-from theano.tensor import blas, blas_headers
 
+from theano_engine.ops.blas_kernel import BlasKernelOp
 from theano_engine.ops.kernel_op import KernelOp
 from theano_engine.ops.padding import pads_of
 
@@ -221,12 +220,11 @@ class BinaryConvFilterGradient(OfTwoValues, _FilterGradient):
     _function = "filter_gradient"
 
 
-class ConvFilterGradient(_FilterGradient):
+class ConvFilterGradient(BlasKernelOp, _FilterGradient):
     """Gradient of a convolution with respect to its filters, by matrix products.
 
-    Inputs and output are those of `BinaryConvFilterGradient`, for images of any values. Needs the
-    BLAS that Theano links with, which is held to one thread meanwhile where it is OpenBLAS or MKL.
-    Theano's own `CorrMM_gradWeights` has a sum for each thread.
+    Inputs and output are those of `BinaryConvFilterGradient`, for images of any values. Theano's
+    own `CorrMM_gradWeights` has a sum for each thread.
     """
 
     kernel = "product/filter_gradient.h"
@@ -243,37 +241,3 @@ class ConvFilterGradient(_FilterGradient):
             {super().c_code(node, name, inputs, outputs, sub)}
         }}
         """
-
-    def c_support_code(self):
-        link_flags = theano.config.blas.ldflags
-        set_threads, get_threads, declarations = "", "1", ""
-        if "openblas" in link_flags:
-            set_threads, get_threads = "openblas_set_num_threads", "openblas_get_num_threads()"
-            declarations = blas_headers.openblas_threads_text()
-        elif "mkl" in link_flags:
-            set_threads, get_threads = "mkl_set_num_threads", "mkl_get_max_threads()"
-            declarations = blas_headers.mkl_threads_text()
-        return f"""
-        {blas_headers.blas_header_text()}
-        {declarations}
-        {super().c_support_code()}
-        struct OneBlasThread {{
-            int before;
-            OneBlasThread() : before({get_threads}) {{ {set_threads}(1); }}
-            ~OneBlasThread() {{ {set_threads}(before); }}
-        }};
-        """
-
-    def c_libraries(self):
-        return blas.ldflags()
-
-    def c_compile_args(self):
-        # Once each: Theano's own CorrMM adds to the list that `ldflags` remembers, at every call.
-        flags = [*blas.ldflags(libs=False, flags=True), *super().c_compile_args()]
-        return list(dict.fromkeys(flags))
-
-    def c_lib_dirs(self):
-        return blas.ldflags(libs=False, libs_dir=True)
-
-    def c_header_dirs(self):
-        return blas.ldflags(libs=False, include_dir=True)

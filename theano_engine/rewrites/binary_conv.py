@@ -7,17 +7,14 @@ grouped filters and asymmetric padding stay float.
 
 from __future__ import annotations
 
-import itertools
-
-import theano.scalar as scalar
 from theano.tensor.basic import Dot
-from theano.tensor.elemwise import DimShuffle, Elemwise
+from theano.tensor.elemwise import Elemwise
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
 from theano_engine.ops.binary_conv import BinaryConv2d
 from theano_engine.ops.binary_dot import BinaryDot
+from theano_engine.rewrites.bias import bias_within
 from theano_engine.rewrites.questions.convolution import has_plain_geometry, zero_padding
-from theano_engine.rewrites.questions.matching import clients, operands
 from theano_engine.rewrites.questions.values import coding_of
 from theano_engine.rewrites.replacing import replaces
 
@@ -72,21 +69,8 @@ def local_binary_conv(node):
 
 @replaces(Elemwise)
 def binary_conv_bias(node):
-    """A bias added to the outcome of BinaryConv2d -> within it, the same sum.
-
-    Where something else reads the outcome without its bias, it stays outside.
-    """
-    terms = operands(node.outputs[0], scalar.Add)
-    for convolved, bias in itertools.permutations(terms, 2) if len(terms) == 2 else ():
-        if convolved.owner is None or not isinstance(convolved.owner.op, BinaryConv2d):
-            continue
-        if len(convolved.owner.inputs) == 3 or len(clients(convolved)) != 1:
-            continue
-        if isinstance(bias.owner and bias.owner.op, DimShuffle):
-            (vector,) = bias.owner.inputs
-            if bias.owner.op.new_order == ("x", 0, "x", "x") and vector.dtype == "float32":
-                return convolved.owner.op(*convolved.owner.inputs, vector)
-    return None
+    """A bias added to the outcome of BinaryConv2d -> within it, the same sum."""
+    return bias_within(node, BinaryConv2d)
 
 
 @replaces(Dot)

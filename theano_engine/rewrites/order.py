@@ -10,7 +10,7 @@ matrix products), elementwise fusion 49, in-place work 75. At one position the n
   once more for m'.
 - 1.6 to 1.67: before `BlasOpt` and `conv_gemm` lower the float Ops.
 - 48.4: before `conv_gemm` does.
-- 48.45: what is left of the gradients of filters.
+- 48.45 to 48.47: what is left of the gradients of filters, and of convolutions.
 - 48.8: after all that recognise binary operands by how they are computed, and before fusion.
 """
 
@@ -24,6 +24,7 @@ from theano_engine.rewrites import (
     batch_norm,
     binary_conv,
     binary_signs,
+    float_conv,
     gradient_conv,
     gradient_dot,
     mixed_conv,
@@ -60,6 +61,8 @@ ORDER = (
     (48.4, pool.max_pool, INPUTS_FIRST, ("binary",)),
     (48.4, pool.max_pool_gradient, INPUTS_FIRST, ("binary",)),
     (48.45, gradient_conv.conv_filter_gradient, INPUTS_FIRST, ("binary", "gradient_conv")),
+    (48.46, float_conv.float_conv, INPUTS_FIRST, ("binary",)),
+    (48.47, float_conv.float_conv_bias, INPUTS_FIRST, ("binary",)),
     (48.8, binary_signs.binary_signs, OUTPUTS_FIRST, ("binary",)),
     (75.0, adam_step.adam_step_inplace, INPUTS_FIRST, ("binary", "adam", "inplace")),
 )
