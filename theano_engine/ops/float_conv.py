@@ -8,7 +8,7 @@ from theano.tensor import TensorType, as_tensor_variable
 from theano.tensor.nnet.abstract_conv import get_conv_output_shape
 
 from theano_engine.ops.blas_kernel import BlasKernelOp
-from theano_engine.ops.gradient_conv import ARRAY4_CODE
+from theano_engine.ops.gradient_conv import ARRAY4_CODE, CONVOLVED_CODE, UNFIT_CODE
 from theano_engine.ops.padding import FULL, HALF, pads_of
 
 
@@ -76,6 +76,8 @@ class FloatConv2d(BlasKernelOp):
             "out": outputs[0],
             "begin": C_BIAS % {"bias": bias[0], **sub} if bias else "",
             "bias": "bias.data()" if bias else "NULL",
+            "pad_rows": "pad_top",
+            "pad_columns": "pad_left",
             **sub,
         }
 
@@ -90,18 +92,10 @@ C_BIAS = """
     }
 """
 
-C_CODE = """
-{
-    using namespace gradient_conv;
-    const npy_intp *sizes = PyArray_DIMS(%(images)s), *filter_sizes = PyArray_DIMS(%(filters)s);
-    Geometry g;
-    g.batch = sizes[0]; g.channels = sizes[1]; g.rows = sizes[2]; g.columns = sizes[3];
-    g.filters = filter_sizes[0];
-    g.filter_rows = filter_sizes[2]; g.filter_columns = filter_sizes[3];
+C_CODE = f"""
+{{
+    {CONVOLVED_CODE}
     g.row_stride = %(params)s->row_stride; g.column_stride = %(params)s->column_stride;
-    g.pad_rows = padding(%(params)s->pad_top, g.filter_rows);
-    g.pad_columns = padding(%(params)s->pad_left, g.filter_columns);
-    g.flip = %(params)s->flip;
     const ptrdiff_t below = padding(%(params)s->pad_bottom, g.filter_rows);
     const ptrdiff_t right = padding(%(params)s->pad_right, g.filter_columns);
     const ptrdiff_t rows = g.rows + g.pad_rows + below - g.filter_rows;
@@ -109,18 +103,13 @@ C_CODE = """
     g.out_rows = floor_div(rows, g.row_stride) + 1;
     g.out_columns = floor_div(columns, g.column_stride) + 1;
     if (filter_sizes[1] != sizes[1] || rows < 0 || columns < 0 || !g.filter_rows
-        || !g.filter_columns) {
-        PyErr_Format(PyExc_ValueError, "images of %%zd channels, %%zd x %%zd, and filters of %%zd "
-                     "channels, %%zd x %%zd, with padding of %%zd x %%zd do not fit",
-                     (Py_ssize_t)sizes[1], (Py_ssize_t)sizes[2], (Py_ssize_t)sizes[3],
-                     (Py_ssize_t)filter_sizes[1], (Py_ssize_t)filter_sizes[2],
-                     (Py_ssize_t)filter_sizes[3], (Py_ssize_t)g.pad_rows,
-                     (Py_ssize_t)g.pad_columns);
+        || !g.filter_columns) {{
+        {UNFIT_CODE}
         %(fail)s
-    }
+    }}
     %(begin)s
-    npy_intp shape[4] = {g.batch, g.filters, g.out_rows, g.out_columns};
-    if (!fresh_output(&%(out)s, 4, shape)) { %(fail)s }
+    npy_intp shape[4] = {{g.batch, g.filters, g.out_rows, g.out_columns}};
+    if (!fresh_output(&%(out)s, 4, shape)) {{ %(fail)s }}
     const Array4 images = array4(%(images)s), filters = array4(%(filters)s);
     float *target = (float *)PyArray_DATA(%(out)s);
     const OneBlasThread held;
@@ -128,6 +117,6 @@ C_CODE = """
     Py_BEGIN_ALLOW_THREADS
     complete = convolve(g, images, filters, %(bias)s, sgemm_, kernel_threads(), target);
     Py_END_ALLOW_THREADS
-    if (!complete) { PyErr_NoMemory(); %(fail)s }
-}
+    if (!complete) {{ PyErr_NoMemory(); %(fail)s }}
+}}
 """

@@ -33,6 +33,29 @@ static gradient_conv::Array4 array4(PyArrayObject *array) {
 }
 """
 
+# `g` of a convolution of `images` and `filters`, but for strides, padding behind and outputs.
+CONVOLVED_CODE = """
+    using namespace gradient_conv;
+    const npy_intp *sizes = PyArray_DIMS(%(images)s), *filter_sizes = PyArray_DIMS(%(filters)s);
+    Geometry g;
+    g.batch = sizes[0]; g.channels = sizes[1]; g.rows = sizes[2]; g.columns = sizes[3];
+    g.filters = filter_sizes[0];
+    g.filter_rows = filter_sizes[2]; g.filter_columns = filter_sizes[3];
+    g.pad_rows = padding(%(params)s->%(pad_rows)s, g.filter_rows);
+    g.pad_columns = padding(%(params)s->%(pad_columns)s, g.filter_columns);
+    g.flip = %(params)s->flip;
+"""
+
+# What is said where the two do not fit.
+UNFIT_CODE = """
+        PyErr_Format(PyExc_ValueError, "images of %%zd channels, %%zd x %%zd, and filters of %%zd "
+                     "channels, %%zd x %%zd, with padding of %%zd x %%zd do not fit",
+                     (Py_ssize_t)sizes[1], (Py_ssize_t)sizes[2], (Py_ssize_t)sizes[3],
+                     (Py_ssize_t)filter_sizes[1], (Py_ssize_t)filter_sizes[2],
+                     (Py_ssize_t)filter_sizes[3], (Py_ssize_t)g.pad_rows,
+                     (Py_ssize_t)g.pad_columns);
+"""
+
 _SUPPORT_CODE = f"""{ARRAY4_CODE}
 static bool fits(const gradient_conv::Geometry &g, ptrdiff_t pad_below, ptrdiff_t pad_right) {{
     using gradient_conv::floor_div;

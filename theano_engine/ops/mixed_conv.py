@@ -7,7 +7,7 @@ from theano.gof import Apply, ParamsType
 from theano.tensor import TensorType, as_tensor_variable
 from theano.tensor.nnet.abstract_conv import get_conv_output_shape
 
-from theano_engine.ops.gradient_conv import ARRAY4_CODE
+from theano_engine.ops.gradient_conv import ARRAY4_CODE, CONVOLVED_CODE, UNFIT_CODE
 from theano_engine.ops.kernel_op import KernelOp
 from theano_engine.ops.padding import FULL, HALF, pads_of
 
@@ -75,37 +75,26 @@ class MixedConv2d(KernelOp):
             "images": images,
             "filters": filters,
             "out": outputs[0],
+            "pad_rows": "pad_rows",
+            "pad_columns": "pad_columns",
             "function": f"convolve_two_valued_{self.two_valued}",
             **sub,
         }
 
 
-C_CODE = """
-{
-    using namespace gradient_conv;
-    const npy_intp *sizes = PyArray_DIMS(%(images)s), *filter_sizes = PyArray_DIMS(%(filters)s);
-    Geometry g;
-    g.batch = sizes[0]; g.channels = sizes[1]; g.rows = sizes[2]; g.columns = sizes[3];
-    g.filters = filter_sizes[0];
-    g.filter_rows = filter_sizes[2]; g.filter_columns = filter_sizes[3];
+C_CODE = f"""
+{{
+    {CONVOLVED_CODE}
     g.row_stride = g.column_stride = 1;
-    g.pad_rows = padding(%(params)s->pad_rows, g.filter_rows);
-    g.pad_columns = padding(%(params)s->pad_columns, g.filter_columns);
-    g.flip = %(params)s->flip;
     g.out_rows = g.rows + 2 * g.pad_rows - g.filter_rows + 1;
     g.out_columns = g.columns + 2 * g.pad_columns - g.filter_columns + 1;
     if (filter_sizes[1] != sizes[1] || g.out_rows < 1 || g.out_columns < 1
-        || g.pad_rows >= g.filter_rows || g.pad_columns >= g.filter_columns) {
-        PyErr_Format(PyExc_ValueError, "images of %%zd channels, %%zd x %%zd, and filters of %%zd "
-                     "channels, %%zd x %%zd, with padding of %%zd x %%zd do not fit",
-                     (Py_ssize_t)sizes[1], (Py_ssize_t)sizes[2], (Py_ssize_t)sizes[3],
-                     (Py_ssize_t)filter_sizes[1], (Py_ssize_t)filter_sizes[2],
-                     (Py_ssize_t)filter_sizes[3], (Py_ssize_t)g.pad_rows,
-                     (Py_ssize_t)g.pad_columns);
+        || g.pad_rows >= g.filter_rows || g.pad_columns >= g.filter_columns) {{
+        {UNFIT_CODE}
         %(fail)s
-    }
-    npy_intp shape[4] = {g.batch, g.filters, g.out_rows, g.out_columns};
-    if (!fresh_output(&%(out)s, 4, shape)) { %(fail)s }
+    }}
+    npy_intp shape[4] = {{g.batch, g.filters, g.out_rows, g.out_columns}};
+    if (!fresh_output(&%(out)s, 4, shape)) {{ %(fail)s }}
     const Array4 images = array4(%(images)s), filters = array4(%(filters)s);
     float *target = (float *)PyArray_DATA(%(out)s);
     const float low = %(params)s->low, high = %(params)s->high;
@@ -113,6 +102,6 @@ C_CODE = """
     Py_BEGIN_ALLOW_THREADS
     complete = %(function)s(g, images, filters, low, high, kernel_threads(), target);
     Py_END_ALLOW_THREADS
-    if (!complete) { PyErr_NoMemory(); %(fail)s }
-}
+    if (!complete) {{ PyErr_NoMemory(); %(fail)s }}
+}}
 """
