@@ -79,6 +79,9 @@ def load(path: Path = KEPT) -> list[Searched]:
 
 
 def _searched(fields: dict[str, Any]) -> Searched:
+    for name, kind in (("hidden", int), ("network", list)):
+        if not all(isinstance(value, kind) for value in fields[name]):
+            raise ValueError(f"{name} is {reading.printable(repr(fields[name]))}")
     network = tuple(tuple(units) for units in fields["network"])
     return Searched(**{**fields, "hidden": tuple(fields["hidden"]), "network": network})
 

@@ -86,7 +86,12 @@ def test_the_cells_of_searched_networks_are_told_apart_from_part_1():
     assert own.keys() <= set(PLANNED) and not set(PLANNED) & found[Trained()].keys()
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", '[{"inputs": 4}]', "[", "\x00"])
+WHOLE = {"inputs": 4, "hidden": [], "seed": 0, "largest": 1, "answer": "unsat", "why": ""}
+WHOLE |= {"seconds": 1.0, "limit": 9.0, "processor": "one", "network": []}
+DAMAGED = [[{**WHOLE, "network": [1]}], [{**WHOLE, "hidden": ["2"]}], [{"inputs": 4}], [1], {}]
+
+
+@pytest.mark.parametrize("text", [*map(json.dumps, DAMAGED), "[", "\x00"])
 def test_a_damaged_file_is_refused_in_a_line_that_names_it(tmp_path, text):
     path = tmp_path / "exact.json"
     path.write_text(text)
