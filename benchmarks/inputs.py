@@ -46,7 +46,8 @@ def torch_options(side: str) -> dict[str, bool]:
 
 @dataclass(frozen=True)
 class Side:
-    """train(image_numbers) -> loss; test(image_numbers) -> losses (n,), predictions (n,)."""
+    """train(image_numbers, learning_rate=LEARNING_RATE) -> loss;
+    test(image_numbers) -> losses (n,), predictions (n,)."""
 
     train: Callable
     test: Callable

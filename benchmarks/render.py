@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import inputs
 import record
 
 from memorization.report import style
@@ -131,17 +132,23 @@ def advantage(result: dict, side: str) -> float | None:
 
 def whole_runs(network: str, result: dict) -> list[str]:
     """The table of runs to a training error, and the figure of their curves."""
+    option = "" if inputs.COMPILED in result["curves"] else " --without-float32"
     lines = [
         f"### Until {result['goal']:.0%} training error, {result['images']:,} random labels: "
         f"{NAMES[network]}",
         "",
-        f"`python benchmarks/whole_run.py --data FOLDER --network {network}`",
+        f"`python benchmarks/whole_run.py --data FOLDER --network {network} "
+        f"--runs {len(result['curves'][inputs.OURS])}{option}`; the learning rate falls from "
+        "{:g} to {:g} in {} epochs.".format(*result["learning_rates"], result["epochs"]),
         "",
         "| side | epochs | seconds |",
         "|---|---|---|",
     ]
     for name, curves in result["curves"].items():
-        epochs = ", ".join(str(len(curve)) for curve in curves)
+        epochs = ", ".join(
+            str(len(curve)) if curve[-1][1] <= result["goal"] else f"not in {len(curve)}"
+            for curve in curves
+        )
         seconds = ", ".join(f"{curve[-1][0]:.0f}" for curve in curves)
         lines.append(f"| {name} | {epochs} | {seconds} |")
     picture = f"whole_run_{network}"

@@ -32,11 +32,14 @@ def theano_side(
     network = networks.build(architecture)
     lasagne.layers.set_all_param_values(network, parameters)
     compiled = functions.build_functions(network, images, mode=mode)
-    side = inputs.Side(
-        lambda numbers: float(compiled.train(numbers, labels[numbers], inputs.LEARNING_RATE)),
-        lambda numbers: compiled.test(numbers, labels[numbers]),
-    )
-    return side, network
+
+    def train(numbers, learning_rate=inputs.LEARNING_RATE):
+        return float(compiled.train(numbers, labels[numbers], learning_rate))
+
+    def test(numbers):
+        return compiled.test(numbers, labels[numbers])
+
+    return inputs.Side(train, test), network
 
 
 def original_mode():

@@ -26,9 +26,9 @@ def torch_side(
     trainer.model.load(parameters)
     pool, targets = torch.from_numpy(images), torch.from_numpy(labels)
 
-    def train(numbers):
+    def train(numbers, learning_rate=inputs.LEARNING_RATE):
         numbers = torch.from_numpy(numbers)
-        return float(trainer.step(pool[numbers], targets[numbers], inputs.LEARNING_RATE))
+        return float(trainer.step(pool[numbers], targets[numbers], learning_rate))
 
     def test(numbers):
         numbers = torch.from_numpy(numbers)

@@ -56,9 +56,9 @@ class Worker:
         self._process.communicate()
         self._complaints.close()
 
-    def train(self, numbers) -> float:
+    def train(self, numbers, learning_rate: float = inputs.LEARNING_RATE) -> float:
         """One training step on the images of these numbers; its loss."""
-        return self._ask("train", numbers)
+        return self._ask("train", numbers, learning_rate)
 
     def train_often(self, numbers, times: int) -> float:
         """`times` training steps on end on the images of these numbers; the last one's loss."""
@@ -77,9 +77,10 @@ class Worker:
         """Of the process."""
         return time.perf_counter() - self._started
 
-    def _ask(self, task: str, numbers):
+    def _ask(self, task: str, numbers, learning_rate: float = inputs.LEARNING_RATE):
         assert self._process.stdin and self._process.stdout
-        print(json.dumps([task, [int(n) for n in numbers]]), file=self._process.stdin, flush=True)
+        question = json.dumps([task, [int(n) for n in numbers], learning_rate])
+        print(question, file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
             self._process.wait()
@@ -115,14 +116,14 @@ def main(name: str, network: str, start: str, count: str, *real: str) -> None:
         pool = inputs.images_and_labels(architecture, int(count))
     side = make_side(name, architecture, parameters, *pool)
     for line in sys.stdin:
-        task, numbers = json.loads(line)
+        task, numbers, learning_rate = json.loads(line)
         task, _, times = task.partition(" ")
         if task == "peak":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         elif task == "train":
             numbers = np.array(numbers)
             for _ in range(int(times or 1)):
-                answer = side.train(numbers)
+                answer = side.train(numbers, learning_rate)
         else:
             answer = [values.tolist() for values in side.test(np.array(numbers))]
         print(json.dumps(answer), file=answers, flush=True)
