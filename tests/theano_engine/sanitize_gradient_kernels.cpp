@@ -124,7 +124,7 @@ static bool convolutions(int threads) {
         g.batch = next_random() % 7 ? next_random() % 6 : 30 + next_random() % 40;
         g.channels = 1 + next_random() % 70;
         g.rows = 1 + next_random() % 8;
-        g.columns = 1 + next_random() % 8;
+        g.columns = 1 + next_random() % (next_random() % 4 ? 8 : 40);
         g.filters = 1 + next_random() % 40;
         g.filter_rows = 1 + next_random() % 4;
         g.filter_columns = 1 + next_random() % 4;

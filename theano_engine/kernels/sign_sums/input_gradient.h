@@ -4,9 +4,12 @@
 #ifndef SIGN_SUMS_INPUT_GRADIENT_H
 #define SIGN_SUMS_INPUT_GRADIENT_H
 
+#include "common/transpose.h"
 #include "sign_sums/geometry.h"
 
 namespace gradient_conv {
+
+const ptrdiff_t ROWS_AHEAD = 2;  // of outputs, that are fetched while a row is tabulated
 
 struct InputGradientPlan {
     Geometry g;
@@ -88,6 +91,8 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const
             bool inside = filter < g.filters;
             source[b] = inside ? top.at(image, filter, out_row, 0) : &zero;
             step[b] = inside ? top.stride[3] : 0;
+            for (ptrdiff_t x = 0; inside && x < g.out_columns; x += 16)
+                prefetch(source[b], ROWS_AHEAD * top.stride[2] + x * step[b]);
         }
         for (ptrdiff_t x = 0; x < g.out_columns; x++)
             store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
@@ -156,6 +161,28 @@ static void input_row(const InputGradientPlan& plan, const uint32_t* nibbles, co
             }
 }
 
+// A row of all channels from buffer[column][channel]; `target` is the first channel's.
+TARGET_SIGN_SUMS static void store_row(const InputGradientPlan& plan, const float* buffer,
+                                       float* target) {
+    using transposing::SIDE;
+    const Geometry& g = plan.g;
+    const ptrdiff_t plane = g.rows * g.columns, pixel = plan.vectors * LANES;
+    for (ptrdiff_t c = 0; c < g.channels; c += SIDE)
+        for (ptrdiff_t x = 0; x < g.columns; x += SIDE) {
+            const float* source = buffer + x * pixel + c;
+            float* corner = target + c * plane + x;
+            const ptrdiff_t channels = least(SIDE, g.channels - c);
+            const ptrdiff_t columns = least(SIDE, g.columns - x);
+            if (channels == SIDE && columns == SIDE) {
+                transposing::transpose(source, pixel, corner, plane);
+                continue;
+            }
+            for (ptrdiff_t k = 0; k < channels; k++)
+                for (ptrdiff_t m = 0; m < columns; m++)
+                    corner[k * plane + m] = source[m * pixel + k];
+        }
+}
+
 // Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous.
 TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uint32_t* nibbles,
                                         const Array4& top, float low, float high, ptrdiff_t image,
@@ -169,9 +196,7 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uin
         for (; next <= plan.last_output_row(row); next++)
             fill_table_row(plan, patterns, top, image, next, tables);
         input_row(plan, nibbles, tables, row, buffer);
-        for (ptrdiff_t c = 0; c < g.channels; c++)
-            for (ptrdiff_t x = 0; x < g.columns; x++)
-                target[(c * g.rows + row) * g.columns + x] = buffer[x * plan.vectors * LANES + c];
+        store_row(plan, buffer, target + row * g.columns);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/convolution.h"
 #include "common/instruction_set.h"
+#include "common/transpose.h"
 
 #if HAS_AMX
 #define TARGET_TILES TARGET_AMX
@@ -23,9 +24,10 @@ using gradient_conv::ceil_div;
 using gradient_conv::Geometry;
 using gradient_conv::greatest;
 using gradient_conv::least;
+using gradient_conv::prefetch;
 using gradient_conv::Scratch;
 
-static const int SIDE = 16;
+using transposing::SIDE;
 
 // Sixteen floats, or sixteen pairs of bfloat16 of which the first is the word's lower half.
 struct Line {
@@ -44,14 +46,19 @@ static inline float float_of(uint32_t bits) {
     return value;
 }
 
+// target[k distance].word[row] = source[row].word[k].
+TARGET_TILES static inline void transpose(const Line* source, Line* target, ptrdiff_t distance) {
+    transposing::transpose(source->word, SIDE, target->word, distance * SIDE);
+}
+
 // Of two floats with empty lower halves.
 static inline uint32_t pair_of(uint32_t first, uint32_t second) { return first >> 16 | second; }
 
 // The first `count` of floats that lie `step` apart, and zeros up to sixteen. Those `ahead` of
-// them are wanted soon: processors do not foresee who reads many planes by turns.
+// them are wanted soon.
 static inline void load_floats(const float* source, ptrdiff_t step, ptrdiff_t count,
                                ptrdiff_t ahead, float* target) {
-    __builtin_prefetch((const void*)((uintptr_t)source + (uintptr_t)(ahead * 4)));
+    prefetch(source, ahead);
     if (step == 1 && count >= SIDE) {
         memcpy(target, source, SIDE * sizeof(float));
         return;

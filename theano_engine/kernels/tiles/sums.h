@@ -1,7 +1,5 @@
 // Products of tiles, in the form that the instruction set allows; all forms have the same bits.
 //
-// transpose(source, target, distance): target[k distance].word[row] = source[row].word[k].
-//
 // Sums: of two tiles of `a` by two of `b`, sums[half of a][half of b][row of a][column of b], each
 // a sum over a's pairs of a row and b's pairs of a column. `add` takes a's tiles from `a` and from
 // `a_distance` lines further on, those of each further part from `part_distance` lines further on,
@@ -17,11 +15,6 @@
 #include "tiles/sums_amx.h"
 #else
 #include "tiles/sums_portable.h"
-#endif
-#if HAS_AVX512
-#include "tiles/transpose_avx512.h"
-#else
-#include "tiles/transpose_portable.h"
 #endif
 
 #endif
