@@ -132,14 +132,15 @@ def advantage(result: dict, side: str) -> float | None:
 
 def whole_runs(network: str, result: dict) -> list[str]:
     """The table of runs to a training error, and the figure of their curves."""
-    option = "" if inputs.COMPILED in result["curves"] else " --without-float32"
+    start, end = result["learning_rates"]
+    options = f"--images {result['images']} --runs {len(result['curves'][inputs.OURS])} "
+    options += f"--epochs {result['epochs']} --lr-start {start:g} --lr-fin {end:g}"
+    options += "" if inputs.COMPILED in result["curves"] else " --without-float32"
     lines = [
         f"### Until {result['goal']:.0%} training error, {result['images']:,} random labels: "
         f"{NAMES[network]}",
         "",
-        f"`python benchmarks/whole_run.py --data FOLDER --network {network} "
-        f"--runs {len(result['curves'][inputs.OURS])}{option}`; the learning rate falls from "
-        "{:g} to {:g} in {} epochs.".format(*result["learning_rates"], result["epochs"]),
+        f"`python benchmarks/whole_run.py --data FOLDER --network {network} {options}`",
         "",
         "| side | epochs | seconds |",
         "|---|---|---|",

@@ -9,7 +9,8 @@
 
 namespace gradient_conv {
 
-const ptrdiff_t ROWS_AHEAD = 2;  // of outputs, that are fetched while a row is tabulated
+const ptrdiff_t ROWS_AHEAD = 2;    // of outputs, that are fetched while a row is tabulated
+const ptrdiff_t MEMORY_LINE = 16;  // floats that are fetched at once
 
 struct InputGradientPlan {
     Geometry g;
@@ -91,7 +92,7 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const
             bool inside = filter < g.filters;
             source[b] = inside ? top.at(image, filter, out_row, 0) : &zero;
             step[b] = inside ? top.stride[3] : 0;
-            for (ptrdiff_t x = 0; inside && x < g.out_columns; x += 16)
+            for (ptrdiff_t x = 0; inside && x < g.out_columns; x += MEMORY_LINE)
                 prefetch(source[b], ROWS_AHEAD * top.stride[2] + x * step[b]);
         }
         for (ptrdiff_t x = 0; x < g.out_columns; x++)
