@@ -106,3 +106,13 @@ def test_a_python_that_is_too_old(tmp_path):
     for script in (["make_venv.sh", str(tmp_path / "venv"), ""], ["install.sh", str(old)]):
         done = run("sh", TOOLS / script[0], *script[1:], PYTHON=str(old))
         check_one_line(done, "3.14 3.13 3.12 3.11", str(old))
+
+
+def test_a_script_of_another_clone_takes_its_own_packages(tmp_path):
+    package = tmp_path / "theano_engine"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    script = tmp_path / "script.py"
+    script.write_text("import theano_engine\nprint(theano_engine.__file__)\n", encoding="utf-8")
+    done = run(sys.executable, script)
+    assert (done.stdout.strip(), done.stderr) == (str(package / "__init__.py"), "")

@@ -59,7 +59,7 @@ PYTHONPATH="$tools/build_shims" pip --no-build-isolation --requirement "$require
 # Programs may import theano before binary_net: the finder prepares for it, and imports nothing.
 start=
 if [ -f "$project/theano_engine/setup/finder.py" ]; then
-    start='import theano_engine.setup.finder; theano_engine.setup.finder.install()'
+    start='import theano_engine.setup.finder; theano_engine.setup.finder.install_at_start()'
 fi
 "$python" -c 'import pathlib, sys, sysconfig
 link = pathlib.Path(sysconfig.get_path("purelib"), "binarized_memorization.pth")

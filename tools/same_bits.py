@@ -64,8 +64,9 @@ def hashes(project: Path, names: list[str]) -> dict[str, dict[str, str]]:
 def _run(project: Path, name: str, results: Path) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, project / f"{name}.py", *OPTIONS, "--results-dir", results],
-        # One thread: OpenBLAS sums differently with another number of them.
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # One thread: OpenBLAS sums differently with another number of them. And no package of the
+        # project that this environment has installed, which may be that of another revision.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
     )

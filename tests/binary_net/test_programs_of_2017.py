@@ -20,7 +20,7 @@ INSTALLED = f"""
 import sys
 sys.path.append({str(PROJECT)!r})
 import theano_engine.setup.finder
-theano_engine.setup.finder.install()
+theano_engine.setup.finder.install_at_start()
 assert not {{"theano", "lasagne", "numpy", "binary_net"}} & set(sys.modules)
 """
 

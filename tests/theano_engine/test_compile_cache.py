@@ -121,7 +121,7 @@ COMMAND = f"""
 import runpy, sys
 sys.path.append({str(PROJECT)!r})
 import theano_engine.setup.finder
-theano_engine.setup.finder.install()
+theano_engine.setup.finder.install_at_start()
 sys.argv[0] = {os.path.join(os.path.dirname(sys.executable), "theano-cache")!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -1,8 +1,8 @@
 """Theano and Lasagne are prepared for at the moment of their import, whoever imports them.
 
-`install` adds a finder to `sys.meta_path` and imports nothing. The first use of Theano calls it; so
-does a `.pth` file of an environment into which the project is installed, so that a program may
-import `theano`, `lasagne` and `binary_net` in any order.
+`install` adds a finder to `sys.meta_path` and imports nothing. The first use of Theano calls it; a
+`.pth` file of an environment into which the project is installed calls `install_at_start`, so that
+a program may import `theano`, `lasagne` and `binary_net` in any order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def install() -> None:
 
     Raises SetupError where Theano is there already.
     """
-    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if any(getattr(finder, "prepares_theano", False) for finder in sys.meta_path):
         return
     if "theano" in sys.modules:
         from theano_engine.setup.errors import SetupError
@@ -35,7 +35,21 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
+def install_at_start() -> None:
+    """`install`, and forget this package again, which the program may have in another version.
+
+    A script of another clone finds its own packages beside itself; held in `sys.modules`, this one
+    would be the environment's, and a run of neither clone's code.
+    """
+    install()
+    package = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
+
+
 class _Finder:
+    prepares_theano = True
+
     def find_spec(self, name, path=None, target=None):
         if name not in _PREPARED:
             return None
