@@ -32,13 +32,15 @@ FORMS = [
     *((name, False, convolution) for name in LOOKUPS for convolution in CONVOLUTIONS),
     *((name, True, convolution) for name in TILES for convolution in IN_STEPS_OF_ONE),
 ]
-# batch, channels, rows, columns, filters: around the kernels' units of 4, 16 and 32
+# batch, channels, rows, columns, filters: around the kernels' units of 4, 5, 16, 30 and 32
 SIZES = [
     (1, 1, 5, 5, 1),
     (5, 17, 8, 7, 6),
     (33, 16, 6, 9, 33),
     (4, 70, 13, 6, 40),
     (66, 3, 5, 6, 4),
+    (31, 20, 6, 7, 61),
+    (60, 6, 5, 6, 30),
     (3, 35, 5, 37, 6),
     (0, 5, 6, 6, 3),
 ]

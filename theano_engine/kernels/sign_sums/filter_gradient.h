@@ -1,6 +1,6 @@
 // The gradient of a convolution's filters, its images having two values.
 //
-// The lanes of a register are input channels; a table sums four images at one output pixel.
+// The lanes of a register are input channels; a table sums GROUP images at one output pixel.
 #ifndef SIGN_SUMS_FILTER_GRADIENT_H
 #define SIGN_SUMS_FILTER_GRADIENT_H
 
@@ -11,23 +11,22 @@ namespace gradient_conv {
 struct FilterGradientPlan {
     Geometry g;
     ptrdiff_t table;                   // floats of one table
-    ptrdiff_t vectors, groups, words;  // of LANES channels; of 4 and of 32 images
+    ptrdiff_t vectors, groups, words;  // of LANES channels; of GROUP, WORD_BITS images
     ptrdiff_t block_words;             // words whose tables are held at once
     ptrdiff_t block_rows;              // output rows whose tables are held at once
 
     FilterGradientPlan(const Geometry& geometry, float low, float high)
         : g(geometry), table(table_floats(low, high)) {
-        const ptrdiff_t cache_bytes = 256 * 1024;
         vectors = ceil_div(g.channels, LANES);
         groups = ceil_div(g.batch, GROUP);
         words = ceil_div(groups, WORD_GROUPS);
         block_words = least(2, greatest(words, 1));
         ptrdiff_t row_bytes = g.out_columns * block_groups() * TILE * table * 4;
-        block_rows = greatest(1, least(g.out_rows, cache_bytes / greatest(row_bytes, 1)));
+        block_rows = greatest(1, least(g.out_rows, CACHE_BYTES / greatest(row_bytes, 1)));
     }
     ptrdiff_t block_groups() const { return least(groups, block_words * WORD_GROUPS); }
     ptrdiff_t taps() const { return g.filter_rows * g.filter_columns; }
-    size_t nibble_bytes() const { return g.rows * g.columns * words * vectors * LANES * 4; }
+    size_t index_bytes() const { return g.rows * g.columns * words * vectors * LANES * 4; }
     size_t plane_bytes() const { return LANES * g.rows * g.columns * 4; }
     size_t table_bytes() const {
         return block_rows * g.out_columns * block_groups() * TILE * table * 4;
@@ -35,14 +34,15 @@ struct FilterGradientPlan {
     size_t sum_bytes() const { return taps() * TILE * vectors * LANES * 4; }
 };
 
-// nibbles[pixel][word][channel]: bit b of word w is set where image 32 w + b exceeds `middle`.
+// indices[pixel][word][channel]: bit b of word w is set where image WORD_BITS w + b exceeds
+// `middle`.
 TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan& plan, const Array4& images,
                                          float middle, ptrdiff_t word, ptrdiff_t vector,
-                                         uint32_t* planes, uint32_t* nibbles) {
+                                         uint32_t* planes, uint32_t* indices) {
     const Geometry& g = plan.g;
     const ptrdiff_t pixels = g.rows * g.columns;
-    const ptrdiff_t first = word * WORD_GROUPS * GROUP;
-    const ptrdiff_t count = least(g.batch - first, WORD_GROUPS * GROUP);
+    const ptrdiff_t first = word * WORD_BITS;
+    const ptrdiff_t count = least(g.batch - first, WORD_BITS);
     const ptrdiff_t channels = least(LANES, g.channels - vector * LANES);
     const bool rows_adjoin = images.stride[3] == 1 && images.stride[2] == g.columns;
     memset(planes, 0, plan.plane_bytes());
@@ -61,7 +61,7 @@ TARGET_SIGN_SUMS static void pack_images(const FilterGradientPlan& plan, const A
                         << b;
         }
     }
-    uint32_t* target = nibbles + (word * plan.vectors + vector) * LANES;
+    uint32_t* target = indices + (word * plan.vectors + vector) * LANES;
     const ptrdiff_t distance = plan.words * plan.vectors * LANES;
     for (ptrdiff_t pixel = 0; pixel < pixels; pixel++) {
         for (int c = 0; c < LANES; c++) target[pixel * distance + c] = planes[c * pixels + pixel];
@@ -90,17 +90,18 @@ TARGET_SIGN_SUMS static void fill_tables(const FilterGradientPlan& plan, const P
                 }
                 float* target = tables + (y - first) * g.out_columns * pixel_floats +
                                 (group * TILE + t) * plan.table;
-                for (ptrdiff_t x = 0; x < g.out_columns; x++)
-                    store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
-                                source[2][x * step[2]], source[3][x * step[3]],
-                                target + x * pixel_floats);
+                for (ptrdiff_t x = 0; x < g.out_columns; x++) {
+                    float values[GROUP];
+                    for (int b = 0; b < GROUP; b++) values[b] = source[b][x * step[b]];
+                    store_table(patterns, values, target + x * pixel_floats);
+                }
             }
 }
 
 // Adds to the sums of TILE filters, one tap and VECTORS x LANES channels.
 template <int VECTORS>
 TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
-    const FilterGradientPlan& plan, const uint32_t* nibbles, const float* tables,
+    const FilterGradientPlan& plan, const uint32_t* indices, const float* tables,
     ptrdiff_t first_word, ptrdiff_t groups, ptrdiff_t first, ptrdiff_t last, ptrdiff_t i,
     ptrdiff_t j, ptrdiff_t vector, float* totals) {
     const Geometry& g = plan.g;
@@ -115,7 +116,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
         for (ptrdiff_t x = left; x < right; x++) {
             const ptrdiff_t column = x * g.column_stride + j - g.pad_columns;
             const uint32_t* pixel =
-                nibbles +
+                indices +
                 ((row * g.columns + column) * plan.words + first_word) * plan.vectors * LANES;
             const float* table =
                 tables + ((y - first) * g.out_columns + x) * groups * TILE * plan.table;
@@ -135,7 +136,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void filter_tile(
 }
 
 // The gradient of TILE filters from `filter` on.
-TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const uint32_t* nibbles,
+TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const uint32_t* indices,
                                           const Array4& top, float low, float high,
                                           ptrdiff_t filter, float* tables, float* totals,
                                           float* gradient) {
@@ -155,19 +156,19 @@ TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const 
                         float* tap = totals + (i * g.filter_columns + j) * tap_floats;
                         switch (least(MOST_VECTORS, plan.vectors - v)) {
                             case 4:
-                                filter_tile<at_most(4)>(plan, nibbles, tables, word, groups, y,
+                                filter_tile<at_most(4)>(plan, indices, tables, word, groups, y,
                                                         last, i, j, v, tap);
                                 break;
                             case 3:
-                                filter_tile<at_most(3)>(plan, nibbles, tables, word, groups, y,
+                                filter_tile<at_most(3)>(plan, indices, tables, word, groups, y,
                                                         last, i, j, v, tap);
                                 break;
                             case 2:
-                                filter_tile<at_most(2)>(plan, nibbles, tables, word, groups, y,
+                                filter_tile<at_most(2)>(plan, indices, tables, word, groups, y,
                                                         last, i, j, v, tap);
                                 break;
                             default:
-                                filter_tile<1>(plan, nibbles, tables, word, groups, y, last, i, j,
+                                filter_tile<1>(plan, indices, tables, word, groups, y, last, i, j,
                                                v, tap);
                         }
                     }
@@ -186,8 +187,8 @@ TARGET_SIGN_SUMS static void filter_block(const FilterGradientPlan& plan, const 
 static bool filter_gradient(const Geometry& g, const Array4& images, const Array4& top, float low,
                             float high, int threads, float* gradient) {
     const FilterGradientPlan plan(g, low, high);
-    const Scratch nibbles(plan.nibble_bytes());
-    if (!nibbles.get<uint32_t>()) return false;
+    const Scratch indices(plan.index_bytes());
+    if (!indices.get<uint32_t>()) return false;
     bool complete = true;
 #pragma omp parallel num_threads(threads)
     {
@@ -198,11 +199,11 @@ static bool filter_gradient(const Geometry& g, const Array4& images, const Array
         for (ptrdiff_t part = 0; part < plan.words * plan.vectors; part++)
             if (usable)
                 pack_images(plan, images, 0.5f * (low + high), part / plan.vectors,
-                            part % plan.vectors, planes.get<uint32_t>(), nibbles.get<uint32_t>());
+                            part % plan.vectors, planes.get<uint32_t>(), indices.get<uint32_t>());
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t filter = 0; filter < g.filters; filter += TILE)
             if (usable)
-                filter_block(plan, nibbles.get<uint32_t>(), top, low, high, filter,
+                filter_block(plan, indices.get<uint32_t>(), top, low, high, filter,
                              tables.get<float>(), totals.get<float>(), gradient);
         if (!usable) {
 #pragma omp atomic write

@@ -9,6 +9,8 @@ namespace gradient_conv {
 
 using namespace sign_sums;
 
+static const int WORD_BITS = WORD_GROUPS * GROUP;  // of a 32-bit lane, its lowest
+
 // A number of vectors that there is code for; what asks for more is never run.
 static constexpr int at_most(int vectors) {
     return vectors < MOST_VECTORS ? vectors : MOST_VECTORS;

@@ -1,6 +1,6 @@
 // The gradient of a convolution's images, its filters having two values.
 //
-// The lanes of a register are input channels; a table sums four filters at one output pixel.
+// The lanes of a register are input channels; a table sums GROUP filters at one output pixel.
 #ifndef SIGN_SUMS_INPUT_GRADIENT_H
 #define SIGN_SUMS_INPUT_GRADIENT_H
 
@@ -15,7 +15,7 @@ const ptrdiff_t MEMORY_LINE = 16;  // floats that are fetched at once
 struct InputGradientPlan {
     Geometry g;
     ptrdiff_t table;                   // floats of one table
-    ptrdiff_t vectors, groups, words;  // of LANES channels; of 4 and of 32 filters
+    ptrdiff_t vectors, groups, words;  // of LANES channels; of GROUP, WORD_BITS filters
     ptrdiff_t left, width;             // zero columns before the first output pixel; all columns
     ptrdiff_t ring;                    // rows of tables kept
     ptrdiff_t column_steps;            // input columns of one residue, rounded up to TILE
@@ -33,7 +33,7 @@ struct InputGradientPlan {
         ring = ceil_div(g.filter_rows, g.row_stride);
     }
     ptrdiff_t tap_words() const { return words * vectors * LANES; }
-    size_t nibble_bytes() const { return g.filter_rows * g.filter_columns * tap_words() * 4; }
+    size_t index_bytes() const { return g.filter_rows * g.filter_columns * tap_words() * 4; }
     size_t bits_bytes() const { return g.channels * g.filter_rows * g.filter_columns * 4; }
     ptrdiff_t pixel_floats() const { return groups * table; }
     size_t table_bytes() const { return ring * width * pixel_floats() * 4; }
@@ -48,14 +48,15 @@ struct InputGradientPlan {
     }
 };
 
-// nibbles[tap][word][channel]: bit b of word w is set where filter 32 w + b exceeds `middle`.
+// indices[tap][word][channel]: bit b of word w is set where filter WORD_BITS w + b exceeds
+// `middle`.
 TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan& plan, const Array4& filters,
                                           float middle, ptrdiff_t word, uint32_t* bits,
-                                          uint32_t* nibbles) {
+                                          uint32_t* indices) {
     const Geometry& g = plan.g;
     const ptrdiff_t taps = g.filter_rows * g.filter_columns;
-    const ptrdiff_t first = word * WORD_GROUPS * GROUP;
-    const ptrdiff_t count = least(g.filters - first, WORD_GROUPS * GROUP);
+    const ptrdiff_t first = word * WORD_BITS;
+    const ptrdiff_t count = least(g.filters - first, WORD_BITS);
     const bool adjoining = filters.stride[3] == 1 && filters.stride[2] == g.filter_columns &&
                            filters.stride[1] == taps;
     memset(bits, 0, plan.bits_bytes());
@@ -71,7 +72,7 @@ TARGET_SIGN_SUMS static void pack_filters(const InputGradientPlan& plan, const A
                                         << b;
     }
     for (ptrdiff_t tap = 0; tap < taps; tap++) {
-        uint32_t* target = nibbles + (g.flip ? taps - 1 - tap : tap) * plan.tap_words() +
+        uint32_t* target = indices + (g.flip ? taps - 1 - tap : tap) * plan.tap_words() +
                            word * plan.vectors * LANES;
         for (ptrdiff_t c = 0; c < g.channels; c++) target[c] = bits[c * taps + tap];
         prepare_words(target, g.channels);
@@ -95,10 +96,11 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const
             for (ptrdiff_t x = 0; inside && x < g.out_columns; x += MEMORY_LINE)
                 prefetch(source[b], ROWS_AHEAD * top.stride[2] + x * step[b]);
         }
-        for (ptrdiff_t x = 0; x < g.out_columns; x++)
-            store_table(patterns, source[0][x * step[0]], source[1][x * step[1]],
-                        source[2][x * step[2]], source[3][x * step[3]],
-                        row + x * plan.pixel_floats() + group * plan.table);
+        for (ptrdiff_t x = 0; x < g.out_columns; x++) {
+            float values[GROUP];
+            for (int b = 0; b < GROUP; b++) values[b] = source[b][x * step[b]];
+            store_table(patterns, values, row + x * plan.pixel_floats() + group * plan.table);
+        }
     }
 }
 
@@ -107,7 +109,7 @@ TARGET_SIGN_SUMS static void fill_table_row(const InputGradientPlan& plan, const
 // TILE neighbouring pixels (of one residue) of one input row, VECTORS x LANES channels.
 template <int VECTORS>
 TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
-    const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables, ptrdiff_t row,
+    const InputGradientPlan& plan, const uint32_t* indices, const float* tables, ptrdiff_t row,
     ptrdiff_t residue, ptrdiff_t step, ptrdiff_t vector, float* target) {
     const Geometry& g = plan.g;
     Sums<VECTORS> sums;
@@ -121,7 +123,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
             ptrdiff_t x = step + floor_div(residue + g.pad_columns - j, g.column_stride);
             if (x >= g.out_columns || x + TILE <= 0) continue;
             const float* table = table_row + (plan.left + x) * plan.pixel_floats();
-            const uint32_t* words = nibbles + (i * g.filter_columns + j) * plan.tap_words();
+            const uint32_t* words = indices + (i * g.filter_columns + j) * plan.tap_words();
             for (ptrdiff_t w = 0; w < plan.words; w++)
                 sums.add(words + (w * plan.vectors + vector) * LANES,
                          table + w * WORD_GROUPS * plan.table, plan.pixel_floats(), plan.table,
@@ -136,7 +138,7 @@ TARGET_SIGN_SUMS __attribute__((noinline)) static void input_tile(
                        target + t * g.column_stride * plan.vectors * LANES + (vector + v) * LANES);
 }
 
-static void input_row(const InputGradientPlan& plan, const uint32_t* nibbles, const float* tables,
+static void input_row(const InputGradientPlan& plan, const uint32_t* indices, const float* tables,
                       ptrdiff_t row, float* buffer) {
     const Geometry& g = plan.g;
     for (ptrdiff_t vector = 0; vector < plan.vectors; vector += MOST_VECTORS)
@@ -145,19 +147,19 @@ static void input_row(const InputGradientPlan& plan, const uint32_t* nibbles, co
                 float* target = buffer + (residue + step * g.column_stride) * plan.vectors * LANES;
                 switch (least(MOST_VECTORS, plan.vectors - vector)) {
                     case 4:
-                        input_tile<at_most(4)>(plan, nibbles, tables, row, residue, step, vector,
+                        input_tile<at_most(4)>(plan, indices, tables, row, residue, step, vector,
                                                target);
                         break;
                     case 3:
-                        input_tile<at_most(3)>(plan, nibbles, tables, row, residue, step, vector,
+                        input_tile<at_most(3)>(plan, indices, tables, row, residue, step, vector,
                                                target);
                         break;
                     case 2:
-                        input_tile<at_most(2)>(plan, nibbles, tables, row, residue, step, vector,
+                        input_tile<at_most(2)>(plan, indices, tables, row, residue, step, vector,
                                                target);
                         break;
                     default:
-                        input_tile<1>(plan, nibbles, tables, row, residue, step, vector, target);
+                        input_tile<1>(plan, indices, tables, row, residue, step, vector, target);
                 }
             }
 }
@@ -185,7 +187,7 @@ TARGET_SIGN_SUMS static void store_row(const InputGradientPlan& plan, const floa
 }
 
 // Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous.
-TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uint32_t* nibbles,
+TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uint32_t* indices,
                                         const Array4& top, float low, float high, ptrdiff_t image,
                                         ptrdiff_t first, ptrdiff_t last, float* tables,
                                         float* buffer, float* target) {
@@ -196,7 +198,7 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uin
         next = greatest(next, plan.first_output_row(row));
         for (; next <= plan.last_output_row(row); next++)
             fill_table_row(plan, patterns, top, image, next, tables);
-        input_row(plan, nibbles, tables, row, buffer);
+        input_row(plan, indices, tables, row, buffer);
         store_row(plan, buffer, target + row * g.columns);
     }
 }
@@ -206,8 +208,8 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uin
 static bool input_gradient(const Geometry& g, const Array4& filters, const Array4& top, float low,
                            float high, int threads, float* gradient) {
     const InputGradientPlan plan(g, low, high);
-    const Scratch nibbles(plan.nibble_bytes());
-    if (!nibbles.get<uint32_t>()) return false;
+    const Scratch indices(plan.index_bytes());
+    if (!indices.get<uint32_t>()) return false;
     // Several pieces for each thread; a piece computes the tables of its margin rows again.
     const ptrdiff_t wanted = threads > 1 && g.batch ? ceil_div(4 * threads, g.batch) : 1;
     const ptrdiff_t height = ceil_div(greatest(g.rows, 1), least(wanted, greatest(g.rows, 1)));
@@ -222,12 +224,12 @@ static bool input_gradient(const Geometry& g, const Array4& filters, const Array
         for (ptrdiff_t word = 0; word < plan.words; word++)
             if (usable)
                 pack_filters(plan, filters, 0.5f * (low + high), word, bits.get<uint32_t>(),
-                             nibbles.get<uint32_t>());
+                             indices.get<uint32_t>());
 #pragma omp for schedule(dynamic)
         for (ptrdiff_t piece = 0; piece < g.batch * pieces; piece++) {
             if (!usable) continue;
             ptrdiff_t image = piece / pieces, first = piece % pieces * height;
-            input_rows(plan, nibbles.get<uint32_t>(), top, low, high, image, first,
+            input_rows(plan, indices.get<uint32_t>(), top, low, high, image, first,
                        least(g.rows, first + height), tables.get<float>(), buffer.get<float>(),
                        gradient + image * g.channels * g.rows * g.columns);
         }

@@ -1,9 +1,9 @@
 // Sums of signs on AVX2: a register of 256 bits holds half a table, and one `vpermps` fetches the
-// sums of eight nibbles at once.
+// sums of eight indices at once.
 //
 // The other half is the same with the signs changed, once the values' mean is taken out:
 // `sum_b a_b * (mean +- half)`, where patterns e and ~e differ in the sign of the second part
-// alone. So a word's nibbles are stored as the three bits to look up with and the sign to give the
+// alone. So a word's indices are stored as the three bits to look up with and the sign to give the
 // entry. The first part is the same in all lanes; it is 0 for -1/+1 and left out there.
 #ifndef SIGN_SUMS_SUMS_AVX2_H
 #define SIGN_SUMS_SUMS_AVX2_H
@@ -16,11 +16,12 @@
 
 namespace sign_sums {
 
-const int LANES = 8;         // floats of a register
-const int GROUP = 4;         // floats that one table sums
-const int WORD_GROUPS = 8;   // nibbles of a 32-bit lane
-const int TILE = 4;          // tables that a step looks up in
-const int MOST_VECTORS = 2;  // index vectors that it looks up with
+const int LANES = 8;                       // floats of a register
+const int GROUP = 4;                       // floats that one table sums
+const int WORD_GROUPS = 8;                 // indices of a 32-bit lane
+const int TILE = 4;                        // tables that a step looks up in
+const int MOST_VECTORS = 2;                // index vectors that it looks up with
+const ptrdiff_t CACHE_BYTES = 256 * 1024;  // of tables that are used again and again
 
 struct Patterns {
     __m256 weight[GROUP];
@@ -44,15 +45,15 @@ TARGET_SIGN_SUMS static inline Patterns make_patterns(float low, float high) {
     return patterns;
 }
 
-TARGET_SIGN_SUMS static inline void store_table(const Patterns& patterns, float a0, float a1,
-                                                float a2, float a3, float* table) {
-    __m256 sum = _mm256_mul_ps(_mm256_set1_ps(a0), patterns.weight[0]);
-    sum = _mm256_fmadd_ps(_mm256_set1_ps(a1), patterns.weight[1], sum);
-    sum = _mm256_fmadd_ps(_mm256_set1_ps(a2), patterns.weight[2], sum);
-    sum = _mm256_fmadd_ps(_mm256_set1_ps(a3), patterns.weight[3], sum);
+TARGET_SIGN_SUMS static inline void store_table(const Patterns& patterns, const float* a,
+                                                float* table) {
+    __m256 sum = _mm256_mul_ps(_mm256_set1_ps(a[0]), patterns.weight[0]);
+#pragma GCC unroll 4
+    for (int b = 1; b < GROUP; b++)
+        sum = _mm256_fmadd_ps(_mm256_set1_ps(a[b]), patterns.weight[b], sum);
     _mm256_store_ps(table, sum);
     if (patterns.has_mean)
-        _mm256_store_ps(table + 8, _mm256_set1_ps(patterns.mean * ((a0 + a1) + (a2 + a3))));
+        _mm256_store_ps(table + 8, _mm256_set1_ps(patterns.mean * ((a[0] + a[1]) + (a[2] + a[3]))));
 }
 
 // The running sums of TILE tables' owners (pixels or filters) times VECTORS x 8 lanes.
@@ -80,9 +81,10 @@ struct Sums {
         _mm256_store_ps(target, _mm256_add_ps(_mm256_load_ps(target), sum));
     }
 
-    // Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 8 words, `table`: the
-    // first group's table of owner 0; other owners and groups lie at the given distances.
-    TARGET_SIGN_SUMS inline void add(const uint32_t* nibbles, const float* table,
+    // Adds the sums of `groups` (at most WORD_GROUPS) indices. `indices`: VECTORS x 8 words,
+    // `table`: the first group's table of owner 0; other owners and groups lie at the given
+    // distances.
+    TARGET_SIGN_SUMS inline void add(const uint32_t* indices, const float* table,
                                      ptrdiff_t owner_distance, ptrdiff_t group_distance,
                                      int groups) {
         if (has_mean)
@@ -93,7 +95,7 @@ struct Sums {
         __m256i index[VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
-            index[v] = _mm256_loadu_si256((const __m256i*)(nibbles + v * LANES));
+            index[v] = _mm256_loadu_si256((const __m256i*)(indices + v * LANES));
         const __m256i top = _mm256_set1_epi32((int)0x80000000u);
 #pragma GCC unroll 1
         for (int g = 0; g < groups; g++, table += group_distance) {
@@ -117,7 +119,7 @@ struct Sums {
     }
 };
 
-// Makes packed words ready for lookups: a nibble whose highest bit is set becomes the other three
+// Makes packed words ready for lookups: an index whose highest bit is set becomes the other three
 // bits reversed, to be given the opposite sign.
 static inline void prepare_words(uint32_t* words, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) words[i] ^= (words[i] >> 3 & 0x11111111u) * 7u;

@@ -1,5 +1,5 @@
-// Sums of signs on AVX-512: a register of 512 bits holds a whole table, and one `vpermps` fetches
-// the sums of sixteen nibbles at once. That is one lookup and one addition for 4 x 16
+// Sums of signs on AVX-512: two registers of 512 bits hold a whole table, and one `vpermt2ps`
+// fetches the sums of sixteen indices at once. That is one lookup and one addition for 5 x 16
 // multiply-adds.
 #ifndef SIGN_SUMS_SUMS_AVX512_H
 #define SIGN_SUMS_SUMS_AVX512_H
@@ -12,36 +12,42 @@
 
 namespace sign_sums {
 
-const int LANES = 16;        // floats of a register
-const int GROUP = 4;         // floats that one table sums
-const int WORD_GROUPS = 8;   // nibbles of a 32-bit lane
-const int TILE = 4;          // tables that a step looks up in
-const int MOST_VECTORS = 4;  // index vectors that it looks up with
+const int LANES = 16;                      // floats of a register
+const int GROUP = 5;                       // floats that one table sums
+const int WORD_GROUPS = 6;                 // indices of a 32-bit lane
+const int TILE = 4;                        // tables that a step looks up in
+const int MOST_VECTORS = 4;                // index vectors that it looks up with
+const ptrdiff_t CACHE_BYTES = 512 * 1024;  // of tables that are used again and again
 
 struct Patterns {
-    __m512 weight[GROUP];
+    __m512 weight[GROUP - 1];  // of all floats but the last, the same in both halves of a table
+    __m512 low, high;          // the last one's
 };
 
 // Floats of one table.
-static inline int table_floats(float, float) { return 16; }
+static inline int table_floats(float, float) { return 2 * LANES; }
 
 TARGET_SIGN_SUMS static inline Patterns make_patterns(float low, float high) {
     Patterns patterns;
-    for (int b = 0; b < GROUP; b++) {
+    patterns.low = _mm512_set1_ps(low);
+    patterns.high = _mm512_set1_ps(high);
+    for (int b = 0; b < GROUP - 1; b++) {
         __mmask16 set = 0;
         for (int e = 0; e < LANES; e++) set |= (__mmask16)(((e >> b) & 1) << e);
-        patterns.weight[b] = _mm512_mask_blend_ps(set, _mm512_set1_ps(low), _mm512_set1_ps(high));
+        patterns.weight[b] = _mm512_mask_blend_ps(set, patterns.low, patterns.high);
     }
     return patterns;
 }
 
-TARGET_SIGN_SUMS static inline void store_table(const Patterns& patterns, float a0, float a1,
-                                                float a2, float a3, float* table) {
-    __m512 sum = _mm512_mul_ps(_mm512_set1_ps(a0), patterns.weight[0]);
-    sum = _mm512_fmadd_ps(_mm512_set1_ps(a1), patterns.weight[1], sum);
-    sum = _mm512_fmadd_ps(_mm512_set1_ps(a2), patterns.weight[2], sum);
-    sum = _mm512_fmadd_ps(_mm512_set1_ps(a3), patterns.weight[3], sum);
-    _mm512_store_ps(table, sum);
+TARGET_SIGN_SUMS static inline void store_table(const Patterns& patterns, const float* a,
+                                                float* table) {
+    __m512 sum = _mm512_mul_ps(_mm512_set1_ps(a[0]), patterns.weight[0]);
+#pragma GCC unroll 4
+    for (int b = 1; b < GROUP - 1; b++)
+        sum = _mm512_fmadd_ps(_mm512_set1_ps(a[b]), patterns.weight[b], sum);
+    const __m512 last = _mm512_set1_ps(a[GROUP - 1]);
+    _mm512_store_ps(table, _mm512_fmadd_ps(last, patterns.low, sum));
+    _mm512_store_ps(table + LANES, _mm512_fmadd_ps(last, patterns.high, sum));
 }
 
 // The running sums of TILE tables' owners (pixels or filters) times VECTORS x 16 lanes.
@@ -68,34 +74,37 @@ struct Sums {
         _mm512_store_ps(target, _mm512_add_ps(_mm512_load_ps(target), value[v][t]));
     }
 
-    // Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x 16 words, `table`: the
-    // first group's table of owner 0; other owners and groups lie at the given distances.
-    TARGET_SIGN_SUMS inline void add(const uint32_t* nibbles, const float* table,
+    // Adds the sums of `groups` (at most WORD_GROUPS) indices. `indices`: VECTORS x 16 words,
+    // `table`: the first group's table of owner 0; other owners and groups lie at the given
+    // distances.
+    TARGET_SIGN_SUMS inline void add(const uint32_t* indices, const float* table,
                                      ptrdiff_t owner_distance, ptrdiff_t group_distance,
                                      int groups) {
         __m512i index[VECTORS];
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) index[v] = _mm512_loadu_si512(nibbles + v * LANES);
+        for (int v = 0; v < VECTORS; v++) index[v] = _mm512_loadu_si512(indices + v * LANES);
         // Unrolled further, the compiler runs out of registers for the sums.
 #pragma GCC unroll 1
         for (int g = 0; g < groups; g++, table += group_distance) {
-            __m512 entries[TILE];
 #pragma GCC unroll 4
-            for (int t = 0; t < TILE; t++) entries[t] = _mm512_load_ps(table + t * owner_distance);
+            for (int t = 0; t < TILE; t++) {
+                __m512 low = _mm512_load_ps(table + t * owner_distance);
+                __m512 high = _mm512_load_ps(table + t * owner_distance + LANES);
+                // Kept in registers: each lookup would read the second half from memory again.
+                asm volatile("" : "+v"(low), "+v"(high));
 #pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; v++) {
-#pragma GCC unroll 4
-                for (int t = 0; t < TILE; t++) {
-                    __m512 sum = _mm512_permutexvar_ps(index[v], entries[t]);
-                    // Lookups, additions and multiply-adds compete for the same ports: half of
-                    // the additions as multiply-adds by one spread them evenly.
-                    if ((v + t) & 1)
-                        value[v][t] = _mm512_fmadd_ps(sum, one, value[v][t]);
-                    else
+                for (int v = 0; v < VECTORS; v++) {
+                    const __m512 sum = _mm512_permutex2var_ps(low, index[v], high);
+                    // Lookups, additions and multiply-adds compete for the same ports: a quarter
+                    // of the additions as multiply-adds by one spread them the most evenly.
+                    if ((v + t) % 4)
                         value[v][t] = _mm512_add_ps(value[v][t], sum);
+                    else
+                        value[v][t] = _mm512_fmadd_ps(sum, one, value[v][t]);
                 }
-                index[v] = _mm512_srli_epi32(index[v], GROUP);
             }
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) index[v] = _mm512_srli_epi32(index[v], GROUP);
         }
     }
 };

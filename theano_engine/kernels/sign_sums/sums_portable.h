@@ -9,11 +9,12 @@
 
 namespace sign_sums {
 
-const int LANES = 8;         // floats that are summed side by side
-const int GROUP = 4;         // floats that one table sums
-const int WORD_GROUPS = 8;   // nibbles of a 32-bit lane
-const int TILE = 4;          // tables that a step looks up in
-const int MOST_VECTORS = 2;  // times LANES indices that it looks up with
+const int LANES = 8;                       // floats that are summed side by side
+const int GROUP = 4;                       // floats that one table sums
+const int WORD_GROUPS = 8;                 // indices of a 32-bit lane
+const int TILE = 4;                        // tables that a step looks up in
+const int MOST_VECTORS = 2;                // times LANES indices that it looks up with
+const ptrdiff_t CACHE_BYTES = 256 * 1024;  // of tables that are used again and again
 
 struct Patterns {
     float low, high;
@@ -27,13 +28,12 @@ static inline Patterns make_patterns(float low, float high) {
 // Floats of one table.
 static inline int table_floats(float, float) { return 16; }
 
-static inline void store_table(const Patterns& patterns, float a0, float a1, float a2, float a3,
-                               float* table) {
+static inline void store_table(const Patterns& patterns, const float* a, float* table) {
     for (int e = 0; e < 16; e++)
-        table[e] = a0 * (e & 1 ? patterns.high : patterns.low) +
-                   a1 * (e & 2 ? patterns.high : patterns.low) +
-                   a2 * (e & 4 ? patterns.high : patterns.low) +
-                   a3 * (e & 8 ? patterns.high : patterns.low);
+        table[e] = a[0] * (e & 1 ? patterns.high : patterns.low) +
+                   a[1] * (e & 2 ? patterns.high : patterns.low) +
+                   a[2] * (e & 4 ? patterns.high : patterns.low) +
+                   a[3] * (e & 8 ? patterns.high : patterns.low);
 }
 
 // The running sums of TILE tables' owners (pixels or filters) times VECTORS x LANES.
@@ -53,16 +53,17 @@ struct Sums {
         for (int lane = 0; lane < LANES; lane++) target[lane] += value[v][t][lane];
     }
 
-    // Adds the sums of `groups` (at most 8) nibbles. `nibbles`: VECTORS x LANES words, `table`: the
-    // first group's table of owner 0; other owners and groups lie at the given distances.
-    inline void add(const uint32_t* nibbles, const float* table, ptrdiff_t owner_distance,
+    // Adds the sums of `groups` (at most WORD_GROUPS) indices. `indices`: VECTORS x LANES words,
+    // `table`: the first group's table of owner 0; other owners and groups lie at the given
+    // distances.
+    inline void add(const uint32_t* indices, const float* table, ptrdiff_t owner_distance,
                     ptrdiff_t group_distance, int groups) {
         for (int g = 0; g < groups; g++, table += group_distance)
             for (int v = 0; v < VECTORS; v++)
                 for (int t = 0; t < TILE; t++)
                     for (int lane = 0; lane < LANES; lane++)
                         value[v][t][lane] += table[t * owner_distance +
-                                                   (nibbles[v * LANES + lane] >> GROUP * g & 15)];
+                                                   (indices[v * LANES + lane] >> GROUP * g & 15)];
     }
 };
 
