@@ -4,9 +4,9 @@
                                          [--parts 1 2 3]
 
 Of the CIFAR-10 network's layers the gradient of the images, filters of -1 and +1, then that of the
-filters, images of -1 and +1, by table lookups; with `--parts` also by products of tiles in so many
-parts of bfloat16, and those of dense layers beside BLAS's products. Without AMX tiles are computed
-word by word, to no purpose but to be seen. All sides compute whole numbers first, which have to be
+filters, images of -1 and +1, and both of dense layers, by table lookups; with `--parts` also by
+products of tiles in so many parts of bfloat16. Without AMX tiles are computed word by word, to no
+purpose but to be seen. All sides compute whole numbers first, which have to be
 equal; then they are timed in turn. The table has medians with their quartiles, and the ratios of
 the medians to the products'. `--instruction-set avx2` holds the kernels and OpenBLAS to what a
 processor without AVX-512 has.
@@ -43,7 +43,7 @@ def main(arguments=None):
     if options.instruction_set == "avx2":
         os.environ["OPENBLAS_CORETYPE"] = "Haswell"
     print(_where(options))
-    for operand in (IMAGES, FILTERS, *(DENSE if options.parts else ())):
+    for operand in (IMAGES, FILTERS, *DENSE):
         compiled = _dense_sides if operand in DENSE else _convolution_sides
         sides = compiled(operand, options.parts)
         titles = "".join(f"{f'{side}, ms':>25}" for side in sides)
@@ -112,14 +112,17 @@ def _convolution_sides(operand, parts):
 def _dense_sides(operand, parts):
     """f(operand of two values, outputs' gradient) of every side, by its name."""
     from theano_engine import T, theano
-    from theano_engine.ops import tiled_gradient
+    from theano_engine.ops import gradient_dense, tiled_gradient
 
     other, top = T.matrix(), T.matrix()
     if operand == INPUT:
+        lookups = gradient_dense.BinaryDenseInputGradient
         tiles, by_products = tiled_gradient.TiledDenseInputGradient, T.dot(top, other.T)
     else:
+        lookups = gradient_dense.BinaryDenseWeightGradient
         tiles, by_products = tiled_gradient.TiledDenseWeightGradient, T.dot(other.T, top)
     outputs = {_tiles(n): tiles(-1, 1, n)(other, top) for n in parts}
+    outputs["lookups"] = lookups(-1, 1)(other, top)
     return {
         name: theano.function([other, top], theano.Out(output, borrow=True))
         for name, output in {**outputs, PRODUCTS: by_products}.items()

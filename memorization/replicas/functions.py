@@ -36,6 +36,7 @@ def build_functions(
     binary weights and Adam all have the bits that they have alone, as of
     `memorization.functions.build_functions`; else they differ by roundings, where Theano merges
     `decay * average + weight * gradient` of a network alone into the product that is the gradient.
+    So do networks with a layer of 65,536 weights or more, whose gradients are looked up alone.
     """
     replicas = len(pools)
     shared = all(np.array_equal(pools[0], pool) for pool in pools[1:])

@@ -12,6 +12,7 @@
 #include "plain_convolution.h"
 #include "product/filter_gradient.h"
 #include "product/float_convolution.h"
+#include "sign_sums/dense_gradient.h"
 #include "sign_sums/filter_gradient.h"
 #include "sign_sums/input_gradient.h"
 #include "sign_sums/mixed_convolution.h"
@@ -32,18 +33,18 @@ static bool same(const char* what, const Floats& found, const Floats& expected, 
     return true;
 }
 
-// Fortran's sgemm, the first matrix transposed ('T') or plain, the second plain.
-static void gemm(char* form, char*, const int* rows, const int* columns, const int* depth,
+// Fortran's sgemm, each matrix transposed ('T') or plain.
+static void gemm(char* form, char* other, const int* rows, const int* columns, const int* depth,
                  const float*, const float* a, const int* a_distance, const float* b,
                  const int* b_distance, const float* kept, float* c, const int* c_distance) {
-    const bool transposed = *form == 'T';
+    const bool transposed = *form == 'T', turned = *other == 'T';
     for (int n = 0; n < *columns; n++)
         for (int m = 0; m < *rows; m++) {
             float* target = c + n * *c_distance + m;
             float sum = *kept == 0 ? 0 : *target;
             for (int k = 0; k < *depth; k++)
                 sum += a[transposed ? m * *a_distance + k : k * *a_distance + m] *
-                       b[n * *b_distance + k];
+                       b[turned ? k * *b_distance + n : n * *b_distance + k];
             *target = sum;
         }
 }
@@ -94,6 +95,45 @@ static bool convolution(const gradient_conv::Geometry& g, float low, float high,
            same("image gradient", found_images, images_gradient, 0) &&
            gradient_conv::filter_gradient(g, x, r, low, high, threads, found_filters.data()) &&
            same("filter gradient", found_filters, filters_gradient, 0);
+}
+
+static bool dense_layer(const gradient_dense::DenseShape& layer, float low, int threads) {
+    const Floats input = two_valued(layer.batch * layer.inputs, low, 1);
+    const Floats weights = two_valued(layer.inputs * layer.units, low, 1);
+    const Floats top = whole_numbers(layer.batch * layer.units, 9);
+    Floats input_gradient(input.size()), weight_gradient(weights.size());
+    for (ptrdiff_t n = 0; n < layer.batch; n++)
+        for (ptrdiff_t i = 0; i < layer.inputs; i++)
+            for (ptrdiff_t u = 0; u < layer.units; u++) {
+                const ptrdiff_t weight = i * layer.units + u;
+                input_gradient[n * layer.inputs + i] += top[n * layer.units + u] * weights[weight];
+                weight_gradient[weight] += top[n * layer.units + u] * input[n * layer.inputs + i];
+            }
+    Floats of_input(input.size(), -1.0f), of_weights(weights.size(), -1.0f);
+    gradient_dense::input_product(layer, weights.data(), top.data(), gemm, of_input.data());
+    gradient_dense::weight_product(layer, input.data(), top.data(), gemm, of_weights.data());
+    if (!same("input product", of_input, input_gradient, 0) ||
+        !same("weight product", of_weights, weight_gradient, 0))
+        return false;
+    of_input.assign(input.size(), -1.0f);
+    of_weights.assign(weights.size(), -1.0f);
+    return gradient_dense::dense_input_gradient(layer, weights.data(), top.data(), low, 1, threads,
+                                                of_input.data()) &&
+           same("dense input gradient", of_input, input_gradient, 0) &&
+           gradient_dense::dense_weight_gradient(layer, input.data(), top.data(), low, 1, threads,
+                                                 of_weights.data()) &&
+           same("dense weight gradient", of_weights, weight_gradient, 0);
+}
+
+static bool dense_layers(int threads) {
+    for (int round = 0; round < 40; round++) {
+        gradient_dense::DenseShape layer;
+        layer.batch = next_random() % (round % 4 ? 12 : 140);
+        layer.inputs = next_random() % (round % 3 ? 40 : 300);
+        layer.units = next_random() % (round % 5 ? 40 : 300);
+        if (!dense_layer(layer, round % 2 ? 0.0f : -1.0f, threads)) return false;
+    }
+    return true;
 }
 
 static bool mixed_convolution(const gradient_conv::Geometry& g, bool two_valued_images,
@@ -234,7 +274,7 @@ static bool adam(size_t count, int threads) {
 
 int main() {
     for (int threads = 1; threads <= 2; threads++) {
-        if (!convolutions(threads)) return 1;
+        if (!convolutions(threads) || !dense_layers(threads)) return 1;
         for (int activation = 0; activation < 3; activation++)
             if (!normalisation(5, 7, 3, 11, activation, threads) ||
                 !normalisation(2, 1, 1, 1, activation, threads) ||

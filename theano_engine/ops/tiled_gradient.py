@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import math
 
-import theano.scalar as scalar
-import theano.tensor as T
-from theano.gof import Apply, ParamsType
-
 from theano_engine.ops.gradient_conv import (
     BinaryConvFilterGradient,
     BinaryConvInputGradient,
     OfTwoValues,
 )
-from theano_engine.ops.kernel_op import KernelOp
+from theano_engine.ops.gradient_dense import (
+    BinaryDenseInputGradient,
+    BinaryDenseWeightGradient,
+    DenseGradient,
+)
 
 # The bits of a bfloat16's mantissa, and powers of two between which no product leaves the floats'.
 _BITS = 8
@@ -76,100 +76,29 @@ class TiledConvFilterGradient(_InParts, BinaryConvFilterGradient):
     kernel = "tiles/filter_gradient.h"
 
 
-class _TiledDense(KernelOp):
-    """What the Ops of dense layers share: the two values, `parts`, and the code around a kernel.
+class _DenseInParts(DenseGradient):
+    """What the Ops of dense layers share: `parts`, as `_InParts` has them."""
 
-    `parts` is that of `_InParts`.
-    """
-
-    __props__ = ("low", "high", "parts")
+    __props__ = (*DenseGradient.__props__, "parts")
     kernel = "tiles/dense_gradient.h"
-    params_type = ParamsType(low=scalar.float64, high=scalar.float64, parts=scalar.int64)
-    # The kernel, and where the sizes of the layer and of the output are found.
-    _function: str
-    _layer: tuple[str, str, str]
-    _output: tuple[str, str]
-    # The axes of the two inputs that have to be equally long.
-    _matching: tuple[int, int]
 
     def __init__(self, low, high, parts):
-        self.low, self.high, self.parts = float(low), float(high), parts
+        super().__init__(low, high)
         if not are_exact((self.low, self.high)):
             raise ValueError(f"{type(self).__name__}: values {low}, {high}")
         if parts not in (1, 2, 3):
             raise ValueError(f"{type(self).__name__}: {parts} parts")
+        self.parts = parts
 
-    def make_node(self, operand, top):
-        operand, top = T.as_tensor_variable(operand), T.as_tensor_variable(top)
-        for variable in (operand, top):
-            if variable.ndim != 2 or variable.dtype != "float32":
-                raise TypeError(
-                    f"{type(self).__name__} takes float32 of 2 axes, got {variable.type}"
-                )
-        return Apply(self, [operand, top], [T.TensorType("float32", (False, False))()])
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        operand, top = inputs
-        (output,) = outputs
-        params, fail = sub["params"], sub["fail"]
-        first, second = self._matching
-        return f"""
-        {{
-            const Contiguous operand({operand}), top({top});
-            if (!operand.array || !top.array) {{ {fail} }}
-            const npy_intp *operand_shape = PyArray_DIMS(operand.array);
-            const npy_intp *top_shape = PyArray_DIMS(top.array);
-            if (operand_shape[{first}] != top_shape[{second}]) {{
-                PyErr_Format(PyExc_ValueError, "{type(self).__name__}: operand (%lld, %lld) and "
-                             "output gradient (%lld, %lld) do not fit",
-                             (long long)operand_shape[0], (long long)operand_shape[1],
-                             (long long)top_shape[0], (long long)top_shape[1]);
-                {fail}
-            }}
-            const tiles::DenseShape layer = {{{", ".join(self._layer)}}};
-            npy_intp shape[2] = {{{", ".join(self._output)}}};
-            if (!fresh_output(&{output}, 2, shape)) {{ {fail} }}
-            bool complete;
-            Py_BEGIN_ALLOW_THREADS
-            complete = tiles::{self._function}(
-                layer, operand.data(), top.data(), {params}->low, {params}->high,
-                {params}->parts, kernel_threads(), (float *)PyArray_DATA({output}));
-            Py_END_ALLOW_THREADS
-            if (!complete) {{ PyErr_NoMemory(); {fail} }}
-        }}
-        """
+    def _call(self, params):
+        values = f"{params}->low, {params}->high, {self.parts}"
+        arguments = f"layer, operand.data(), top.data(), {values}, kernel_threads(), target"
+        return f"tiles::{self._function}({arguments})"
 
 
-class TiledDenseInputGradient(_TiledDense):
-    """Gradient of a dense layer with respect to its input, its weights having two values.
-
-    Inputs: weights (inputs, units), the outputs' gradient (batch, units). Output: (batch, inputs),
-    `dot(gradient, weights.T)` up to the order of the sums. Raises ValueError where they do not fit.
-    """
-
-    _function = "dense_input_gradient"
-    _layer = ("top_shape[0]", "operand_shape[0]", "operand_shape[1]")
-    _output = ("layer.batch", "layer.inputs")
-    _matching = (1, 1)
-
-    def infer_shape(self, node, shapes):
-        weights, top = shapes
-        return [(top[0], weights[0])]
+class TiledDenseInputGradient(_DenseInParts, BinaryDenseInputGradient):
+    """`BinaryDenseInputGradient`, by products of tiles."""
 
 
-class TiledDenseWeightGradient(_TiledDense):
-    """Gradient of a dense layer with respect to its weights, its input having two values.
-
-    Inputs: the layer's input (batch, inputs), the outputs' gradient (batch, units). Output:
-    (inputs, units), `dot(input.T, gradient)` up to the order of the sums. Raises ValueError where
-    they do not fit.
-    """
-
-    _function = "dense_weight_gradient"
-    _layer = ("top_shape[0]", "operand_shape[1]", "top_shape[1]")
-    _output = ("layer.inputs", "layer.units")
-    _matching = (0, 0)
-
-    def infer_shape(self, node, shapes):
-        layer_input, top = shapes
-        return [(layer_input[1], top[1])]
+class TiledDenseWeightGradient(_DenseInParts, BinaryDenseWeightGradient):
+    """`BinaryDenseWeightGradient`, by products of tiles."""

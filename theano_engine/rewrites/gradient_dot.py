@@ -1,6 +1,7 @@
-"""Gradients of dense layers by the kernels of `theano_engine.ops.tiled_gradient`.
+"""Gradients of dense layers by the kernels of `theano_engine.ops.gradient_dense`.
 
-Where the processor has no tiles matrix products stay: lookups of sums are slower than these.
+Where the processor has less than `LEVEL` matrix products stay; where it has tiles, and these cover
+the two values, the Ops of `theano_engine.ops.tiled_gradient` take their place.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from theano.tensor.basic import Dot
 from theano.tensor.elemwise import DimShuffle
 
 from theano_engine import processor
+from theano_engine.ops.gradient_conv import LEVEL
+from theano_engine.ops.gradient_dense import BinaryDenseInputGradient, BinaryDenseWeightGradient
 from theano_engine.ops.tiled_gradient import (
     TiledDenseInputGradient,
     TiledDenseWeightGradient,
@@ -21,20 +24,23 @@ from theano_engine.rewrites.replacing import replaces
 
 @replaces(Dot)
 def binary_dot_gradient(node):
-    """Dot with the transpose of a two-valued matrix -> a dense layer's gradient in tiles."""
+    """Dot with the transpose of a two-valued matrix -> a dense layer's gradient."""
     left, right = node.inputs
     if any(x.ndim != 2 or x.dtype != "float32" for x in node.inputs):
         return None
-    if not theano.config.cxx or not processor.supports(processor.TILES):
+    if not (theano.config.cxx and theano.config.blas.ldflags and processor.supports(LEVEL)):
         return None
-    for op, matrix, top in (
-        (TiledDenseInputGradient, right, left),
-        (TiledDenseWeightGradient, left, right),
+    for by_lookups, by_tiles, matrix, top in (
+        (BinaryDenseInputGradient, TiledDenseInputGradient, right, left),
+        (BinaryDenseWeightGradient, TiledDenseWeightGradient, left, right),
     ):
         operand = _transposed(matrix)
         values = two_values(operand) if operand is not None else None
-        if values is not None and are_exact(values):
-            return op(*values, processor.gradient_parts())(operand, top)
+        if values is None:
+            continue
+        if processor.supports(processor.TILES) and are_exact(values):
+            return by_tiles(*values, processor.gradient_parts())(operand, top)
+        return by_lookups(*values)(operand, top)
     return None
 
 

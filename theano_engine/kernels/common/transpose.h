@@ -1,5 +1,6 @@
 // transpose(source, source_distance, target, target_distance): sixteen rows of sixteen 32-bit words
-// become columns, target[k target_distance + row] = source[row source_distance + k].
+// become columns, target[k target_distance + row] = source[row source_distance + k]. transpose_any
+// is told how many rows of how many words.
 #ifndef COMMON_TRANSPOSE_H
 #define COMMON_TRANSPOSE_H
 
@@ -59,6 +60,23 @@ static inline void transpose(const Word* source, ptrdiff_t source_distance, Word
 }
 
 #endif
+
+template <typename Word>
+static void transpose_any(const Word* source, ptrdiff_t source_distance, ptrdiff_t rows,
+                          ptrdiff_t columns, Word* target, ptrdiff_t target_distance) {
+    for (ptrdiff_t k = 0; k < columns; k += SIDE)
+        for (ptrdiff_t row = 0; row < rows; row += SIDE) {
+            const Word* from = source + row * source_distance + k;
+            Word* to = target + k * target_distance + row;
+            if (row + SIDE <= rows && k + SIDE <= columns) {
+                transpose(from, source_distance, to, target_distance);
+                continue;
+            }
+            for (ptrdiff_t m = 0; m < SIDE && k + m < columns; m++)
+                for (ptrdiff_t n = 0; n < SIDE && row + n < rows; n++)
+                    to[m * target_distance + n] = from[n * source_distance + m];
+        }
+}
 
 }  // namespace transposing
 

@@ -3,12 +3,11 @@
 #define PRODUCT_COLUMNS_H
 
 #include "common/convolution.h"
+#include "common/gemm.h"
 
 namespace gradient_conv {
 
-// Fortran's sgemm.
-typedef void (*Gemm)(char*, char*, const int*, const int*, const int*, const float*, const float*,
-                     const int*, const float*, const int*, const float*, float*, const int*);
+using blas::Gemm;
 
 struct ColumnPlan {
     static const int BLOCK = 8;  // floats that are copied at once

@@ -164,28 +164,6 @@ static void input_row(const InputGradientPlan& plan, const uint32_t* indices, co
             }
 }
 
-// A row of all channels from buffer[column][channel]; `target` is the first channel's.
-TARGET_SIGN_SUMS static void store_row(const InputGradientPlan& plan, const float* buffer,
-                                       float* target) {
-    using transposing::SIDE;
-    const Geometry& g = plan.g;
-    const ptrdiff_t plane = g.rows * g.columns, pixel = plan.vectors * LANES;
-    for (ptrdiff_t c = 0; c < g.channels; c += SIDE)
-        for (ptrdiff_t x = 0; x < g.columns; x += SIDE) {
-            const float* source = buffer + x * pixel + c;
-            float* corner = target + c * plane + x;
-            const ptrdiff_t channels = least(SIDE, g.channels - c);
-            const ptrdiff_t columns = least(SIDE, g.columns - x);
-            if (channels == SIDE && columns == SIDE) {
-                transposing::transpose(source, pixel, corner, plane);
-                continue;
-            }
-            for (ptrdiff_t k = 0; k < channels; k++)
-                for (ptrdiff_t m = 0; m < columns; m++)
-                    corner[k * plane + m] = source[m * pixel + k];
-        }
-}
-
 // Rows [first, last) of one image's gradient; `target` is that image's, C-contiguous.
 TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uint32_t* indices,
                                         const Array4& top, float low, float high, ptrdiff_t image,
@@ -199,7 +177,8 @@ TARGET_SIGN_SUMS static void input_rows(const InputGradientPlan& plan, const uin
         for (; next <= plan.last_output_row(row); next++)
             fill_table_row(plan, patterns, top, image, next, tables);
         input_row(plan, indices, tables, row, buffer);
-        store_row(plan, buffer, target + row * g.columns);
+        transposing::transpose_any(buffer, plan.vectors * LANES, g.columns, g.channels,
+                                   target + row * g.columns, g.rows * g.columns);
     }
 }
 

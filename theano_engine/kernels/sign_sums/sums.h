@@ -7,8 +7,8 @@
 //
 // A file sums_<instruction set>.h defines, in the namespace sign_sums: LANES, GROUP, WORD_GROUPS,
 // TILE, MOST_VECTORS and CACHE_BYTES, TARGET_SIGN_SUMS, Patterns, make_patterns, table_floats,
-// store_table, Sums, prepare_words and set_bits. Another instruction set is another such file and a
-// line here.
+// store_table, Sums, prepare_words, word_of and set_bits. Another instruction set is another such
+// file and a line here.
 #ifndef SIGN_SUMS_SUMS_H
 #define SIGN_SUMS_SUMS_H
 

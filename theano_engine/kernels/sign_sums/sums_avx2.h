@@ -125,6 +125,20 @@ static inline void prepare_words(uint32_t* words, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) words[i] ^= (words[i] >> 3 & 0x11111111u) * 7u;
 }
 
+// Bit k is set where source[k] exceeds `middle`, of `count` (at most 32).
+TARGET_SIGN_SUMS static inline uint32_t word_of(const float* source, ptrdiff_t count,
+                                                float middle) {
+    const __m256 threshold = _mm256_set1_ps(middle);
+    uint32_t word = 0;
+    ptrdiff_t k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        const __m256 set = _mm256_cmp_ps(_mm256_loadu_ps(source + k), threshold, _CMP_GT_OQ);
+        word |= (uint32_t)_mm256_movemask_ps(set) << k;
+    }
+    for (; k < count; k++) word |= (uint32_t)(source[k] > middle) << k;
+    return word;
+}
+
 // Sets `bit` in target[x] where source[x] exceeds `middle`.
 TARGET_SIGN_SUMS static inline void set_bits(const float* source, ptrdiff_t count, float middle,
                                              uint32_t bit, uint32_t* target) {

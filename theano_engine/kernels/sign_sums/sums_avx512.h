@@ -112,6 +112,22 @@ struct Sums {
 // Makes packed words ready for lookups.
 static inline void prepare_words(uint32_t*, ptrdiff_t) {}
 
+// Bit k is set where source[k] exceeds `middle`, of `count` (at most 32).
+TARGET_SIGN_SUMS static inline uint32_t word_of(const float* source, ptrdiff_t count,
+                                                float middle) {
+    const __m512 threshold = _mm512_set1_ps(middle);
+    uint32_t word = 0;
+#pragma GCC unroll 2
+    for (ptrdiff_t k = 0; k < 2 * LANES; k += LANES) {
+        const ptrdiff_t left = count - k;
+        const __mmask16 inside =
+            left >= LANES ? 0xffff : (__mmask16)((1u << (left > 0 ? left : 0)) - 1);
+        const __m512 values = _mm512_maskz_loadu_ps(inside, source + k);
+        word |= (uint32_t)_mm512_mask_cmp_ps_mask(inside, values, threshold, _CMP_GT_OQ) << k;
+    }
+    return word;
+}
+
 // Sets `bit` in target[x] where source[x] exceeds `middle`.
 TARGET_SIGN_SUMS static inline void set_bits(const float* source, ptrdiff_t count, float middle,
                                              uint32_t bit, uint32_t* target) {

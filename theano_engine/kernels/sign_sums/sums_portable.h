@@ -70,6 +70,13 @@ struct Sums {
 // Makes packed words ready for lookups.
 static inline void prepare_words(uint32_t*, ptrdiff_t) {}
 
+// Bit k is set where source[k] exceeds `middle`, of `count` (at most 32).
+static inline uint32_t word_of(const float* source, ptrdiff_t count, float middle) {
+    uint32_t word = 0;
+    for (ptrdiff_t k = 0; k < count; k++) word |= (uint32_t)(source[k] > middle) << k;
+    return word;
+}
+
 // Sets `bit` in target[x] where source[x] exceeds `middle`.
 static inline void set_bits(const float* source, ptrdiff_t count, float middle, uint32_t bit,
                             uint32_t* target) {

@@ -6,14 +6,13 @@
 #ifndef TILES_DENSE_GRADIENT_H
 #define TILES_DENSE_GRADIENT_H
 
+#include "common/dense.h"
 #include "tiles/parts.h"
 #include "tiles/sums.h"
 
 namespace tiles {
 
-struct DenseShape {
-    ptrdiff_t batch, inputs, units;
-};
+using gradient_dense::DenseShape;
 
 // Which of two values an element has is told by the side of their mean on which it lies.
 struct TwoValues {
