@@ -62,7 +62,7 @@ LOOKS = tuple(
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    machines = list(reversed(record.load().values()))
+    machines = _newest_first(record.load())
     lines = [line for results in machines for line in of_machine(results)]
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
@@ -70,6 +70,19 @@ def main() -> None:
     body = "\n".join(lines)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
     draw(next(filter(_is_for_the_chart, machines), machines[0]))
+
+
+def _newest_first(recorded: dict) -> list[dict]:
+    """The results of the newest machine first, and what it is held to after all that it has."""
+    machines = list(reversed(recorded.values()))
+    processors = [results["machine"]["processor"] for results in machines]
+    return sorted(
+        machines,
+        key=lambda results: (
+            processors.index(results["machine"]["processor"]),
+            results["machine"]["held_to_avx2"],
+        ),
+    )
 
 
 def of_machine(results: dict) -> list[str]:
