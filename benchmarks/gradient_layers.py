@@ -6,10 +6,10 @@
 Of the CIFAR-10 network's layers the gradient of the images, filters of -1 and +1, then that of the
 filters, images of -1 and +1, and both of dense layers, by table lookups; with `--parts` also by
 products of tiles in so many parts of bfloat16. Without AMX tiles are computed word by word, to no
-purpose but to be seen. All sides compute whole numbers first, which have to be
-equal; then they are timed in turn. The table has medians with their quartiles, and the ratios of
-the medians to the products'. `--instruction-set avx2` holds the kernels and OpenBLAS to what a
-processor without AVX-512 has.
+purpose but to be seen. Dense layers of less than 65,536 weights keep the products on every side.
+All sides compute whole numbers first, which have to be equal; then they are timed in turn. The
+table has medians with their quartiles, and the ratios of the medians to the products'.
+`--instruction-set avx2` holds the kernels and OpenBLAS to what a processor without AVX-512 has.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from theano_engine.ops.gradient_dense import (
     BinaryDenseWeightGradient,
     DenseGradient,
 )
+from theano_engine.processor import MOST_PARTS
 
 # The bits of a bfloat16's mantissa, and powers of two between which no product leaves the floats'.
 _BITS = 8
@@ -41,6 +42,13 @@ def _is_exact(value: float) -> bool:
     return (mantissa * 2**_BITS).is_integer() and abs(exponent) < _GREATEST_EXPONENT
 
 
+def _checked(parts: int, name: str) -> int:
+    """`parts`; raises ValueError for the Op `name` where it is no number of parts."""
+    if parts not in range(1, MOST_PARTS + 1):
+        raise ValueError(f"{name}: {parts} parts")
+    return parts
+
+
 class _InParts(OfTwoValues):
     """What the Ops share: `parts`, the number of bfloat16 for an element of the gradient.
 
@@ -52,9 +60,7 @@ class _InParts(OfTwoValues):
         super().__init__(border_mode, subsample, filter_flip, low, high)
         if not covers(subsample, (low, high)):
             raise ValueError(f"{type(self).__name__}: steps {subsample}, values {low}, {high}")
-        if parts not in (1, 2, 3):
-            raise ValueError(f"{type(self).__name__}: {parts} parts")
-        self.parts = parts
+        self.parts = _checked(parts, type(self).__name__)
 
     def _call(self, params):
         values = f"{params}->low, {params}->high"
@@ -86,9 +92,7 @@ class _DenseInParts(DenseGradient):
         super().__init__(low, high)
         if not are_exact((self.low, self.high)):
             raise ValueError(f"{type(self).__name__}: values {low}, {high}")
-        if parts not in (1, 2, 3):
-            raise ValueError(f"{type(self).__name__}: {parts} parts")
-        self.parts = parts
+        self.parts = _checked(parts, type(self).__name__)
 
     def _call(self, params):
         values = f"{params}->low, {params}->high, {self.parts}"
